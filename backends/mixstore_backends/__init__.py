@@ -1,0 +1,1 @@
+"""The backends that come with mixstore. Each has its own module, such as `mixstore_backends.sqlite`."""

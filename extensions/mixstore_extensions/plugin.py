@@ -1,0 +1,20 @@
+"""The plugin for built-in extensions that attach by field option or config.
+
+Those of the built-in mixins are inner classes of their mixins, which mixstore finds without being told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mixstore.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mixstore.extension import BackendExtension
+
+
+@hookimpl
+def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
+    """None yet."""

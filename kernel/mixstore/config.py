@@ -1,0 +1,326 @@
+"""Settings, `configure()` and `connect()`.
+
+They come from mixstore.toml (or [tool.mixstore] of pyproject.toml), from MIXSTORE_* variables, which beat the
+file, and from the arguments of `configure()`, which beat both. All mistakes are reported at once, each with where
+it is written, its key and the nearest valid one; never with its value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
+
+from mixstore.errors import ConfigurationError, nearest
+from mixstore.registry import current
+
+if TYPE_CHECKING:
+    from mixstore.backend import Backend
+
+FILE = "mixstore.toml"
+PYPROJECT = "pyproject.toml"
+_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "MIXSTORE_PLUGINS_BLOCK": ("plugins", "block"),
+    "MIXSTORE_CURSOR_SECRET": ("cursor_secret",),
+    "MIXSTORE_STRICT": ("strict",),
+    "MIXSTORE_TRACE": ("trace",),
+}
+_OF_A_BACKEND: Mapping[str, tuple[str, ...]] = {
+    "_EXTENSIONS_ENABLE": ("extensions", "enable"),
+    "_EXTENSIONS_DISABLE": ("extensions", "disable"),
+    "_EXTENSIONS_APPLY": ("extensions", "apply"),
+    "_URL": ("url",),
+}
+_LISTS = frozenset({"block", "enable", "disable", "apply"})
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
+_Key = tuple[Any, ...]
+_Table = dict[str, Any]
+
+
+class _Source(NamedTuple):
+    """Where settings come from, and the table in it that holds them."""
+
+    label: str
+    prefix: _Key = ()
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class PluginSettings(_Settings):
+    """`[plugins]`: those in `block` (by their own name or their distribution's) are not even imported."""
+
+    block: tuple[str, ...] = ()
+
+
+class ExtensionSettings(_Settings):
+    """`[backends.NAME.extensions]`: which extensions run on that backend, and their options.
+
+    `enable` None means all that models declare; `apply` are attached to every model; `options` (by extension)
+    are validated by the extension's own `Options` when a model is bound.
+    """
+
+    enable: tuple[str, ...] | None = None
+    disable: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+
+    @pydantic.model_validator(mode="after")
+    def _agree(self) -> ExtensionSettings:
+        both = sorted({*(self.enable or ()), *self.apply} & {*self.disable})
+        if both:
+            raise PydanticCustomError("both", "{names} both enabled and disabled", {"names": ", ".join(both)})
+        return self
+
+
+class BackendSettings(_Settings):
+    """`[backends.NAME]`."""
+
+    url: str = Field(pattern=r"^[a-z][a-z0-9+.-]*://", repr=False)
+    extensions: ExtensionSettings = Field(default_factory=ExtensionSettings)
+
+
+class Settings(_Settings):
+    """All settings."""
+
+    plugins: PluginSettings = Field(default_factory=PluginSettings)
+    backends: dict[str, BackendSettings] = Field(default_factory=dict)
+    models: dict[str, str] = Field(default_factory=dict)
+    cursor_secret: str | None = Field(default=None, repr=False)
+    strict: bool = False
+    trace: bool = False
+    _origins: dict[_Key, _Source] = PrivateAttr(default_factory=dict)
+
+    def where(self, *key: str) -> str:
+        """Where `key` is set, for messages: "mixstore.toml: backends.events.extensions.enable"."""
+        return _where(self._origins, key)
+
+
+def configure(path: str | os.PathLike[str] | None = None, **overrides: Any) -> Settings:
+    """Loads the settings into the current registry, in place of those that it had.
+
+    Args:
+        path: a mixstore.toml, or a pyproject.toml with [tool.mixstore]; None: the nearest one, searched
+            upward from the working folder, if there is one.
+        overrides: tables and keys of the file that beat it: `backends={"default": {"url": "memory://"}}`.
+    """
+    settings = load(path, overrides)
+    current().use(settings)
+    return settings
+
+
+def connect(url_or_name: str, *, name: str | None = None) -> Backend:
+    """The backend for a URL (a new one at each call) or for a name from the config (always the same).
+
+    With `name`, models whose `Meta.backend` is that name use it; "default" is for all that name none.
+    """
+    registry = current()
+    backend = registry.build(url_or_name) if "://" in url_or_name else registry.backend(url_or_name)
+    if name is not None:
+        registry.connect_as(name, backend)
+    return backend
+
+
+def load(path: str | os.PathLike[str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings that `configure()` would use. ConfigurationError lists everything that is wrong."""
+    mistakes: list[str] = []
+    origins: dict[_Key, _Source] = {}
+    data: _Table = {}
+    overrides = overrides or {}
+    found = _find(Path.cwd()) if path is None else _read(Path(path))
+    if found is not None:
+        source, table = found
+        _merge(data, table, source, origins)
+        data = _interpolated(data, (), origins, mistakes)
+    named = [name for layer in (data, overrides) for name in _table(layer.get("backends"))]
+    for variable, key, value in _environment(named, mistakes):
+        _merge(data, _nested(key, value), _Source(f"environment {variable}"), origins)
+    _merge(data, overrides, _Source("configure()"), origins)
+    try:
+        settings = Settings.model_validate(data)
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        mistakes += [f"{_where(origins, detail['loc'])}: {_explained(detail)}" for detail in details]
+    if mistakes:
+        one = len(mistakes) == 1
+        raise ConfigurationError(
+            mistakes[0] if one else "\n  ".join([f"{len(mistakes)} mistakes:", *mistakes])
+        )
+    settings._origins = origins
+    return settings
+
+
+def _find(folder: Path) -> tuple[_Source, _Table] | None:
+    """The settings file nearest to `folder`, upward."""
+    for parent in (folder, *folder.parents):
+        if os.path.isfile(parent / FILE):
+            return _read(parent / FILE)
+        project = parent / PYPROJECT
+        if (
+            os.path.isfile(project)
+            and "mixstore" in _text(project)
+            and "mixstore" in _tools(_parsed(project))
+        ):
+            return _read(project)
+    return None
+
+
+def _read(path: Path) -> tuple[_Source, _Table]:
+    content = _parsed(path)
+    if path.name != PYPROJECT:
+        return _Source(str(path)), content
+    table = _tools(content).get("mixstore")
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: there is no table [tool.mixstore]")
+    return _Source(str(path), ("tool", "mixstore")), table
+
+
+def _parsed(path: Path) -> _Table:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}") from error
+
+
+def _tools(content: _Table) -> _Table:
+    return _table(content.get("tool"))
+
+
+def _table(value: Any) -> _Table:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _merge(
+    into: _Table, table: Mapping[str, Any], source: _Source, origins: dict[_Key, _Source], at: _Key = ()
+) -> None:
+    for name, value in table.items():
+        key = (*at, name)
+        if isinstance(value, Mapping):
+            kept = into.get(name)
+            into[name] = kept if isinstance(kept, dict) else {}
+            origins.setdefault(key, source)
+            _merge(into[name], value, source, origins, key)
+        else:
+            into[name] = value
+            origins[key] = source
+
+
+def _interpolated(value: Any, key: _Key, origins: Mapping[_Key, _Source], mistakes: list[str]) -> Any:
+    """`value` with ${VAR} replaced in all its strings; $${ stands for ${."""
+    if isinstance(value, dict):
+        return {name: _interpolated(item, (*key, name), origins, mistakes) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_interpolated(item, (*key, index), origins, mistakes) for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name is None:
+            return "${"
+        if not match["end"] or not name.isidentifier():
+            mistakes.append(f"{_where(origins, key)}: write ${{VARIABLE}}, or $${{ for a plain ${{")
+        elif name not in os.environ:
+            mistakes.append(f"{_where(origins, key)}: the environment variable {name} is not set")
+        return os.environ.get(name, match[0])
+
+    return _REFERENCE.sub(replace, value)
+
+
+def _environment(backends: list[str], mistakes: list[str]) -> Iterator[tuple[str, _Key, Any]]:
+    """(variable, key, value) of every MIXSTORE_* that is a setting; empty ones count as not set."""
+    for variable, text in sorted(os.environ.items()):
+        key = _key_of(variable, backends) if text else None
+        if key is not None:
+            listed = key[-1] in _LISTS
+            yield (
+                variable,
+                key,
+                [item.strip() for item in text.split(",") if item.strip()] if listed else text,
+            )
+        elif text and variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")):
+            valid = {
+                *_VARIABLES,
+                *(f"MIXSTORE_BACKENDS_{_shout(name)}_URL" for name in (*backends, "default")),
+            }
+            mistakes.append(f"environment {variable}: unknown variable, {nearest(variable, valid)}")
+
+
+def _key_of(variable: str, backends: list[str]) -> _Key | None:
+    """The key that an environment variable sets; backend names are compared as the shell can spell them."""
+    prefix = "MIXSTORE_BACKENDS_"
+    for ending, key in _OF_A_BACKEND.items():
+        if variable.startswith(prefix) and variable.endswith(ending):
+            name = variable[len(prefix) : -len(ending)]
+            known = next((known for known in backends if _shout(known) == name), name.lower())
+            return ("backends", known, *key) if name else None
+    return _VARIABLES.get(variable)
+
+
+def _shout(name: str) -> str:
+    return re.sub(r"\W|-", "_", name).upper()
+
+
+def _nested(key: _Key, value: Any) -> _Table:
+    for name in reversed(key):
+        value = {name: value}
+    table: _Table = value
+    return table
+
+
+def _where(origins: Mapping[_Key, _Source], key: _Key) -> str:
+    """ "file: dotted.key"; a key that nobody set is looked for where its table is."""
+    sources = (origins.get(key[:length]) for length in range(len(key), 0, -1))
+    source = next((source for source in sources if source is not None), _Source("settings"))
+    dotted = ".".join(_quoted(str(name)) for name in (*source.prefix, *key))
+    return f"{source.label}: {dotted}"
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+
+
+def _explained(detail: Any) -> str:
+    """One of pydantic's errors in the words of the file."""
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"unknown key, {nearest(str(detail['loc'][-1]), _valid_keys(detail['loc'][:-1]))}"
+        case "missing":
+            return "is missing"
+        case "model_type" | "dict_type":
+            return "should be a table"
+        case "tuple_type":
+            return "should be a list"
+        case "string_pattern_mismatch":
+            return "should be a URL, such as sqlite:///app.db"
+    return str(detail["msg"]).removeprefix("Input ")
+
+
+def _valid_keys(table: _Key) -> Mapping[str, Any]:
+    match table:
+        case ():
+            return Settings.model_fields
+        case ("plugins",):
+            return PluginSettings.model_fields
+        case ("backends", _):
+            return BackendSettings.model_fields
+    return ExtensionSettings.model_fields
