@@ -1,0 +1,160 @@
+"""Filters and conditions as data: a small tree of frozen nodes over the fields of a model.
+
+Compare, And, Or, Not, Constant and After are what backends compile, one function per node.
+`Q` is how people write them; `lookups.resolve` turns it into the others.
+`matcher` and `evaluate` are the reference semantics that every backend agrees with: two-valued logic, in
+which a comparison with None or with another type is False, and its negation True.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mixstore import matching
+from mixstore.comparing import comparable
+from mixstore.errors import QueryError
+from mixstore.matching import Matcher, Path, Row
+from mixstore.nodes import (
+    FALSE,
+    TRUE,
+    After,
+    And,
+    Compare,
+    Constant,
+    Deferred,
+    Expr,
+    Not,
+    Or,
+    Order,
+    Q,
+    conjunction,
+    disjunction,
+)
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "After",
+    "And",
+    "Compare",
+    "Constant",
+    "Deferred",
+    "Expr",
+    "Matcher",
+    "Not",
+    "Or",
+    "Order",
+    "Path",
+    "Q",
+    "comparable",
+    "conjunction",
+    "disjunction",
+    "evaluate",
+    "matcher",
+    "paths",
+    "sort_key",
+    "substitute",
+    "terms",
+]
+
+
+def terms(expr: Expr) -> tuple[Expr, ...]:
+    """The top-level AND terms: what a planner may split. None for TRUE."""
+    whole = conjunction(expr)
+    if isinstance(whole, And):
+        return whole.terms
+    return () if whole == TRUE else (whole,)
+
+
+def _unknown(expr: object) -> Exception:
+    if isinstance(expr, Q):
+        return QueryError(f"{expr!r} is not resolved: lookups.resolve() knows the fields that it names")
+    return TypeError(f"{expr!r} is no expression that mixstore knows")
+
+
+def paths(expr: Expr) -> set[Path]:
+    """All the paths that the expression reads, sort columns of After included."""
+    match expr:
+        case Compare():
+            return {expr.path}
+        case And() | Or():
+            return set().union(*map(paths, expr.terms))
+        case Not():
+            return paths(expr.term)
+        case After():
+            return {order.path for order in expr.order}
+        case Constant():
+            return set()
+        case _:
+            raise _unknown(expr)
+
+
+def substitute(expr: Expr, environment: Any) -> Expr:
+    """The expression with every Deferred operand replaced by its value; the same object if it has none."""
+    match expr:
+        case Compare():
+            value = _resolved(expr.value, environment)
+            return expr if value is expr.value else Compare(expr.path, expr.lookup, value, expr.function)
+        case And() | Or():
+            changed = [substitute(term, environment) for term in expr.terms]
+            same = all(new is old for new, old in zip(changed, expr.terms, strict=True))
+            return expr if same else type(expr)(changed)
+        case Not():
+            term = substitute(expr.term, environment)
+            return expr if term is expr.term else Not(term)
+        case After():
+            values = _resolved(expr.values, environment)
+            return expr if values is expr.values else After(expr.order, values)
+        case Constant():
+            return expr
+        case _:
+            raise _unknown(expr)
+
+
+def _resolved(value: Any, environment: Any) -> Any:
+    if isinstance(value, Deferred):
+        return value.resolve(environment)
+    if isinstance(value, (tuple, list, set, frozenset)) and any(isinstance(part, Deferred) for part in value):
+        return type(value)([_resolved(part, environment) for part in value])
+    return value
+
+
+def matcher(expr: Expr) -> Matcher:
+    """A function from a row ({field: python value}) to whether the expression holds: the reference semantics.
+
+    Compiled once; it sees no Deferred (`substitute` first). QueryError for what is not resolved.
+    """
+    match expr:
+        case Compare():
+            if _deferred(expr.value):
+                raise QueryError(f"{expr!r}: its operand is deferred; substitute() it first")
+            return matching.comparison(expr.path, expr.lookup, expr.value, expr.function)
+        case And():
+            return matching.all_of([matcher(term) for term in expr.terms])
+        case Or():
+            return matching.any_of([matcher(term) for term in expr.terms])
+        case Not():
+            return matching.negation(matcher(expr.term))
+        case Constant():
+            return matching.constant(expr.value)
+        case After():
+            return matching.after(expr.order, expr.values)
+        case _:
+            raise _unknown(expr)
+
+
+def _deferred(value: Any) -> bool:
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return any(isinstance(part, Deferred) for part in value)
+    return isinstance(value, Deferred)
+
+
+def evaluate(expr: Expr, values: Row) -> bool:
+    """Whether the expression holds for one row. For many rows, compile a `matcher`."""
+    return matcher(expr)(values)
+
+
+def sort_key(order: Iterable[Order]) -> Callable[[Row], Any]:
+    """A key for `sorted()`: rows in this order, None first ascending."""
+    return matching.sorting(order)
