@@ -290,7 +290,7 @@ def _writer(
             text = value if type(value) is str and form is _plain else form(value)
         except ValueError as error:
             raise ValueError(f"{part.field} can't be part of the key {source!r}: {error}") from error
-        return text.translate(escapes)
+        return text if text.isalnum() else text.translate(escapes)
 
     return part.field, write
 
