@@ -1,8 +1,8 @@
 """Settings, `configure()` and `connect()`.
 
-They come from mixstore.toml (or [tool.mixstore] of pyproject.toml), from MIXSTORE_* variables, which beat the
-file, and from the arguments of `configure()`, which beat both. All mistakes are reported at once, each with where
-it is written, its key and the nearest valid one; never with its value, which may be a secret.
+They come from mixstore.toml (or [tool.mixstore] of pyproject.toml), from MIXSTORE_* variables, which beat
+the file, and from the arguments of `configure()`, which beat both. All mistakes are reported at once, each with
+its place, its key and the nearest valid one; never with its value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -131,31 +131,89 @@ def connect(url_or_name: str, *, name: str | None = None) -> Backend:
 
 def load(path: str | os.PathLike[str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings that `configure()` would use. ConfigurationError lists everything that is wrong."""
-    mistakes: list[str] = []
-    origins: dict[_Key, _Source] = {}
-    data: _Table = {}
+    draft = _Draft()
     overrides = overrides or {}
     found = _find(Path.cwd()) if path is None else _read(Path(path))
     if found is not None:
-        source, table = found
-        _merge(data, table, source, origins)
-        data = _interpolated(data, (), origins, mistakes)
-    named = [name for layer in (data, overrides) for name in _table(layer.get("backends"))]
-    for variable, key, value in _environment(named, mistakes):
-        _merge(data, _nested(key, value), _Source(f"environment {variable}"), origins)
-    _merge(data, overrides, _Source("configure()"), origins)
-    try:
-        settings = Settings.model_validate(data)
-    except pydantic.ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        mistakes += [f"{_where(origins, detail['loc'])}: {_explained(detail)}" for detail in details]
-    if mistakes:
-        one = len(mistakes) == 1
-        raise ConfigurationError(
-            mistakes[0] if one else "\n  ".join([f"{len(mistakes)} mistakes:", *mistakes])
-        )
-    settings._origins = origins
-    return settings
+        draft.merge(*found)
+    draft.merge_environment([*_table(draft.data.get("backends")), *_table(overrides.get("backends"))])
+    draft.merge(_Source("configure()"), overrides)
+    if found is not None:
+        draft.data = draft.interpolated(draft.data, (), found[0])
+    return draft.settings()
+
+
+class _Draft:
+    """Settings in the making: the merged tables, who set each key, and all that is wrong so far."""
+
+    def __init__(self) -> None:
+        self.data: _Table = {}
+        self.origins: dict[_Key, _Source] = {}
+        self.mistakes: dict[str, str] = {}
+
+    def merge(self, source: _Source, table: Mapping[str, Any]) -> None:
+        """Lays `table` over what is there: tables are merged, other values replaced."""
+        self._merge(self.data, table, source, ())
+
+    def _merge(self, into: _Table, table: Mapping[str, Any], source: _Source, at: _Key) -> None:
+        for name, value in table.items():
+            key = (*at, name)
+            if isinstance(value, Mapping):
+                kept = into.get(name)
+                into[name] = kept if isinstance(kept, dict) else {}
+                self.origins.setdefault(key, source)
+                self._merge(into[name], value, source, key)
+            else:
+                into[name] = value
+                self.origins[key] = source
+
+    def merge_environment(self, backends: list[str]) -> None:
+        """Lays MIXSTORE_* over what is there; empty variables count as not set."""
+        for variable, text in sorted(os.environ.items()):
+            source = _Source(f"environment {variable}")
+            key = _key_of(variable, backends)
+            if text and key is not None:
+                items = [item.strip() for item in text.split(",")]
+                value = [item for item in items if item] if key[-1] in _LISTS else text
+                self.merge(source, _nested(key, value))
+            elif text and variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")):
+                urls = (f"MIXSTORE_BACKENDS_{_shout(name)}_URL" for name in (*backends, "default"))
+                self.mistakes[source.label] = f"unknown variable, {nearest(variable, {*_VARIABLES, *urls})}"
+
+    def interpolated(self, value: Any, key: _Key, source: _Source) -> Any:
+        """`value` with ${VAR} replaced in all strings that `source` set; $${ stands for ${."""
+        if isinstance(value, dict):
+            return {name: self.interpolated(item, (*key, name), source) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.interpolated(item, key, source) for item in value]
+        if not isinstance(value, str) or self.origins[key] is not source:
+            return value
+
+        def replace(match: re.Match[str]) -> str:
+            name = match["name"]
+            if name is None:
+                return "${"
+            if not match["end"] or not name.isidentifier():
+                self.mistakes[_where(self.origins, key)] = "write ${VARIABLE}, or $${ for a plain ${"
+            elif name not in os.environ:
+                self.mistakes[_where(self.origins, key)] = f"the environment variable {name} is not set"
+            return os.environ.get(name, match[0])
+
+        return _REFERENCE.sub(replace, value)
+
+    def settings(self) -> Settings:
+        """The settings, if nothing is wrong; otherwise one error for everything."""
+        try:
+            settings = Settings.model_validate(self.data)
+        except pydantic.ValidationError as error:
+            for detail in error.errors(include_url=False, include_input=False):
+                self.mistakes.setdefault(_where(self.origins, detail["loc"]), _explained(detail))
+        if self.mistakes:
+            lines = [f"{where}: {mistake}" for where, mistake in self.mistakes.items()]
+            title = [f"{len(lines)} mistakes in the settings:"] if len(lines) > 1 else []
+            raise ConfigurationError("\n  ".join([*title, *lines]))
+        settings._origins = self.origins
+        return settings
 
 
 def _find(folder: Path) -> tuple[_Source, _Table] | None:
@@ -207,62 +265,6 @@ def _tools(content: _Table) -> _Table:
 
 def _table(value: Any) -> _Table:
     return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _merge(
-    into: _Table, table: Mapping[str, Any], source: _Source, origins: dict[_Key, _Source], at: _Key = ()
-) -> None:
-    for name, value in table.items():
-        key = (*at, name)
-        if isinstance(value, Mapping):
-            kept = into.get(name)
-            into[name] = kept if isinstance(kept, dict) else {}
-            origins.setdefault(key, source)
-            _merge(into[name], value, source, origins, key)
-        else:
-            into[name] = value
-            origins[key] = source
-
-
-def _interpolated(value: Any, key: _Key, origins: Mapping[_Key, _Source], mistakes: list[str]) -> Any:
-    """`value` with ${VAR} replaced in all its strings; $${ stands for ${."""
-    if isinstance(value, dict):
-        return {name: _interpolated(item, (*key, name), origins, mistakes) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_interpolated(item, (*key, index), origins, mistakes) for index, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name = match["name"]
-        if name is None:
-            return "${"
-        if not match["end"] or not name.isidentifier():
-            mistakes.append(f"{_where(origins, key)}: write ${{VARIABLE}}, or $${{ for a plain ${{")
-        elif name not in os.environ:
-            mistakes.append(f"{_where(origins, key)}: the environment variable {name} is not set")
-        return os.environ.get(name, match[0])
-
-    return _REFERENCE.sub(replace, value)
-
-
-def _environment(backends: list[str], mistakes: list[str]) -> Iterator[tuple[str, _Key, Any]]:
-    """(variable, key, value) of every MIXSTORE_* that is a setting; empty ones count as not set."""
-    for variable, text in sorted(os.environ.items()):
-        key = _key_of(variable, backends) if text else None
-        if key is not None:
-            listed = key[-1] in _LISTS
-            yield (
-                variable,
-                key,
-                [item.strip() for item in text.split(",") if item.strip()] if listed else text,
-            )
-        elif text and variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")):
-            valid = {
-                *_VARIABLES,
-                *(f"MIXSTORE_BACKENDS_{_shout(name)}_URL" for name in (*backends, "default")),
-            }
-            mistakes.append(f"environment {variable}: unknown variable, {nearest(variable, valid)}")
 
 
 def _key_of(variable: str, backends: list[str]) -> _Key | None:
