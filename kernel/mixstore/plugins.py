@@ -17,10 +17,10 @@ from mixstore import hookspecs
 from mixstore.errors import ConfigurationError, PluginError, nearest
 
 if TYPE_CHECKING:
-    from mixstore.config import Settings
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
     from mixstore.registry import BackendFactory, Event, Observer, Registry
+    from mixstore.settings import Settings
 
 GROUP = "mixstore"
 HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("mixstore_")))

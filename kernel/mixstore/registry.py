@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from mixstore.backend import Backend
-    from mixstore.config import ExtensionSettings, Settings
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
     from mixstore.plugins import PluginInfo, Plugins
+    from mixstore.settings import ExtensionSettings, Settings
 
 APPLICATION = "the application"
 """Who registers what no plugin registered."""
@@ -167,6 +167,10 @@ class Registry:
             self.extensions.setdefault(name, []).append(extension)
         return name
 
+    def all_extensions(self) -> tuple[type[BackendExtension], ...]:
+        """Every extension that was registered, by any name."""
+        return tuple(extension for extensions in self.extensions.values() for extension in extensions)
+
     def register_lookup(self, lookup: Lookup, plugin: str = APPLICATION) -> None:
         """Adds a lookup for filters. PluginError for a name that is taken, or no identifier without `__`."""
         name = getattr(lookup, "name", None)
@@ -214,7 +218,7 @@ class Registry:
     def settings(self) -> Settings:
         """The settings; read from file and environment at the first use, unless `configure()` came before."""
         if self._settings is None:
-            from mixstore.config import load
+            from mixstore.settings import load
 
             with self._lock:
                 if self._settings is None:
@@ -235,7 +239,7 @@ class Registry:
 
     def extension_settings(self, name: str | None) -> ExtensionSettings:
         """What the config says about extensions on the backend that it calls `name`, or the defaults."""
-        from mixstore.config import ExtensionSettings
+        from mixstore.settings import ExtensionSettings
 
         found = self.settings.backends.get(name) if name is not None else None
         return found.extensions if found is not None else ExtensionSettings()

@@ -8,9 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from mixstore.config import Settings, configure, load
+from mixstore.config import configure
 from mixstore.errors import ConfigurationError
 from mixstore.registry import Registry, registry
+from mixstore.settings import Settings, load
 
 Write = Callable[..., Path]
 

@@ -225,6 +225,7 @@ def test_a_backend_name_is_taken_once_and_the_error_names_both(fresh: Registry):
 def test_an_extension_without_a_name_gets_that_of_its_mixin(fresh: Registry):
     assert fresh.register_extension(GeoOnShelf) == "geo"
     assert fresh.extensions == {"geo": [GeoOnShelf]}
+    assert fresh.all_extensions() == (GeoOnShelf,)
 
 
 def test_an_extension_with_neither_name_nor_mixin_is_refused(fresh: Registry):
