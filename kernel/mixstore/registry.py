@@ -186,6 +186,16 @@ class Registry:
             self._own("observer", observer, plugin, f"observer {observer!r}")
             self.observers = (*self.observers, observer)
 
+    def notify(self, event: Event) -> None:
+        """Tells all observers. What one raises is logged: the operation has happened already."""
+        for observer in self.observers:
+            try:
+                observer(event)
+            except Exception:
+                import logging
+
+                logging.getLogger("mixstore").exception("%s failed", self._owners["observer", observer])
+
     def _own(self, kind: str, key: object, plugin: str, what: str) -> None:
         if (kind, key) in self._owners:
             raise PluginError(f"{what} of {plugin} is already registered by {self._owners[kind, key]}")

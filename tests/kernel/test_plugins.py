@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import EntryPoint
@@ -331,9 +332,21 @@ def test_observers_of_plugins_are_called_and_may_leave_the_event_out(fresh: Regi
     fresh.add_plugin(Plugin(), "log")
     fresh.add_plugin(Counter(), "count")
     event = Event("get", object, "box", 0.001, 1)
-    for observer in fresh.observers:
-        observer(event)
+    fresh.notify(event)
     assert told == [event, "one"]
+
+
+def test_models_can_be_defined_in_other_threads_while_plugins_load(fresh: Registry):
+    class Plugin:
+        @hookimpl
+        def mixstore_register_backends(self, register):
+            thread = threading.Thread(target=fresh.add_model, args=(Factory,), daemon=True)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
+
+    fresh.add_plugin(Plugin(), "slow")
+    assert fresh.models == (Factory,)
 
 
 def test_a_plugin_that_looks_at_the_registry_while_it_loads_does_not_wait_for_itself(fresh: Registry):
@@ -352,9 +365,8 @@ def test_tracing_writes_hooks_and_operations_to_stderr(
 ):
     monkeypatch.setenv("MIXSTORE_TRACE", "1")
     fresh.load_plugins(install("acme-box", BACKEND.format(name="box")))
-    for observer in fresh.observers:
-        observer(Event("query", Factory, "box", 0.0015, 3))
-        observer(Event("get", Factory, "box", 0.0015, 0, OSError("gone")))
+    fresh.notify(Event("query", Factory, "box", 0.0015, 3))
+    fresh.notify(Event("get", Factory, "box", 0.0015, 0, OSError("gone")))
     assert capsys.readouterr().err.splitlines() == [
         "mixstore: mixstore_register_backends of acme-box",
         "mixstore: query Factory on box: 3 rows in 1.50 ms",

@@ -324,9 +324,19 @@ def test_observers_are_called_in_the_order_of_registration(fresh: Registry):
     told: list[Any] = []
     fresh.register_observer(told.append)
     fresh.register_observer(lambda event: told.append(event.rows))
-    for observer in fresh.observers:
-        observer(event := Event("get", Geo, "shelf", 0.001, 1))
+    event = Event("get", Geo, "shelf", 0.001, 1)
+    fresh.notify(event)
     assert told == [event, 1]
+
+
+def test_an_observer_that_fails_is_logged_and_the_others_are_told(fresh: Registry, caplog):
+    told: list[Any] = []
+    fresh.register_observer(lambda event: 1 / 0, "plugin 'x'")
+    fresh.register_observer(told.append)
+    fresh.notify(Event("get", Geo, "shelf", 0.001, 1))
+    assert len(told) == 1
+    assert "plugin 'x' failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_what_a_plugin_registered_can_be_withdrawn_as_a_whole(fresh: Registry):
