@@ -194,7 +194,7 @@ class Registry:
             except Exception:
                 import logging
 
-                logging.getLogger("mixstore").exception("%s failed", self._owners["observer", observer])
+                logging.getLogger("mixstore").exception("%s failed", self._owners.get(("observer", observer)))
 
     def _own(self, kind: str, key: object, plugin: str, what: str) -> None:
         if (kind, key) in self._owners:
