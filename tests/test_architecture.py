@@ -29,7 +29,7 @@ PYDANTIC = {"pydantic", "pydantic_core"}
 KERNEL_EXTRAS = {
     "cli": {"typer", "click", "rich", "airportsdata"},
     "testing": {"pytest", "hypothesis"},
-    "config.py": {"tomli"},  # tomllib is in the standard library from 3.11 on
+    "settings.py": {"tomli"},  # tomllib is in the standard library from 3.11 on
 }
 DRIVERS = {
     "dynamodb": {"boto3", "botocore"},
@@ -73,8 +73,8 @@ def imports(node: ast.AST, *, typing_too: bool = True) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            yield "" if child.level else (child.module or "").partition(".")[0]
+        elif isinstance(child, ast.ImportFrom) and not child.level:
+            yield (child.module or "").partition(".")[0]
         elif isinstance(child, ast.If) and not typing_too and ast.unparse(child.test) == "TYPE_CHECKING":
             yield from (name for other in child.orelse for name in imports(ast.Module([other], [])))
         else:
