@@ -192,6 +192,8 @@ def _contains(operand: Any) -> Test:
     part = form[1] if form[0] == TEXT else None
 
     def test(found: Any) -> bool:
+        if found.__class__ is str:
+            return part is not None and part in found
         if isinstance(found, COLLECTIONS):
             return any(comparable(element) == form for element in found)
         text = text_of(found)
@@ -208,7 +210,7 @@ def _textual(compare: Callable[[str, str], bool], fold: bool = False) -> Callabl
         sought = part.casefold() if fold else part
 
         def test(found: Any) -> bool:
-            text = text_of(found)
+            text = found if found.__class__ is str else text_of(found)
             return text is not None and compare(text.casefold() if fold else text, sought)
 
         return test
@@ -222,7 +224,7 @@ def _regex(operand: Any) -> Test:
     search = re.compile(operand).search
 
     def test(found: Any) -> bool:
-        text = text_of(found)
+        text = found if found.__class__ is str else text_of(found)
         return text is not None and search(text) is not None
 
     return test

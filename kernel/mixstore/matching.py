@@ -54,10 +54,11 @@ def getter(path: Path) -> Getter:
 
 
 def _step(found: Any, step: str) -> Any:
-    if isinstance(found, BaseModel):
-        return vars(found).get(step)
-    if not isinstance(found, Mapping):
-        return None
+    if found.__class__ is not dict:
+        if isinstance(found, BaseModel):
+            return vars(found).get(step)
+        if not isinstance(found, Mapping):
+            return None
     if step in found or not found or isinstance(next(iter(found)), str):
         return found.get(step)
     return next((value for key, value in found.items() if _key_text(key) == step), None)

@@ -28,6 +28,8 @@ def coerce(kind: FieldType, value: Any) -> Any:
     """The operand as a value of this type. ValueError says what does not fit, without naming the field."""
     if value is None or isinstance(value, Deferred):
         return value
+    if value.__class__ is kind.python and kind.kind in _AS_THEY_ARE:
+        return value
     if kind.kind not in ("bool", "any", "union", "enum", "literal") and isinstance(value, bool):
         raise ValueError("a bool is not " + _article(kind.kind))
     return _COERCIONS[kind.kind](kind, value)
@@ -61,8 +63,11 @@ def first_fit(kinds: Iterable[FieldType], value: Any) -> Any:
 
 
 def _article(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+    return f"an {noun}" if noun[0].lower() in "aeio" else f"a {noun}"
 
+
+_AS_THEY_ARE = frozenset({"int", "bool", "bytes", "date", "timedelta", "uuid", "enum", "model", "ip", "url"})
+"""Kinds of which every instance is a fair operand."""
 
 _PLAIN: dict[str, type] = {kind: python for python, kind in SCALARS.items()}
 
@@ -127,11 +132,11 @@ def _bool(kind: FieldType, value: Any) -> Any:
 
 
 def _moment(kind: FieldType, value: Any) -> Any:
-    moment = _lax(kind, value)
+    moment = value if isinstance(value, datetime) else _lax(kind, value)
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise ValueError("it has no time zone")
     try:
-        return moment.astimezone(timezone.utc)
+        return moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
     except OverflowError:
         raise ValueError("in UTC it falls out of the years 1 to 9999") from None
 
