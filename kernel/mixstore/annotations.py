@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, NoReturn, Union, get_args, get_origin
 from uuid import UUID
 
 import pydantic
 from pydantic.fields import FieldInfo
+
+from mixstore.errors import SchemaError
 
 _BUILTIN = (bool, str, int, float, Decimal, bytes, datetime, date, time, timedelta, UUID)
 _SUBCLASSED = (str, int, float, Decimal, bytes)
@@ -23,6 +26,22 @@ _STAND_INS = {
     "PastDate": date,
     "FutureDate": date,
     "Json": Any,
+}
+_HINTS = {
+    "Path": "store the path as str",
+    "deque": "use list",
+    "Sequence": "use list",
+    "Iterable": "use list",
+    "Mapping": "use dict",
+    "defaultdict": "use dict",
+    "OrderedDict": "use dict",
+    "Counter": "use dict",
+    "NaiveDatetime": "datetimes are stored with their time zone: use datetime or AwareDatetime",
+    "NameEmail": "use EmailStr",
+    "complex": "store the two parts as floats",
+    "Fraction": "store numerator and denominator, or a Decimal",
+    "TypeVar": "parametrise the generic model: Box[int]",
+    "ForwardRef": "the name is not defined where the model is: import it, or call model_rebuild()",
 }
 _CONSTRAINTS = frozenset({"Discriminator", "Tag", "UuidVersion", "UrlConstraints"})
 
@@ -83,6 +102,16 @@ def alias_value(annotation: Any) -> Any:
     return value[tuple(given[parameter] for parameter in parameters)] if parameters else value
 
 
+def named(name: Any, aliases: Iterable[Any]) -> Any:
+    """What a name in the text of one of these aliases refers to, in its module; None if that is unknown."""
+    text = getattr(name, "__forward_arg__", name)
+    for alias in aliases:
+        found = getattr(sys.modules.get(getattr(alias, "__module__", "")), text, None)
+        if found is not None:
+            return found
+    return None
+
+
 def discriminator_of(metadata: Iterable[Any]) -> Any:
     """The discriminator among these metadata: the name of a field, a `Discriminator`, or None."""
     for entry in metadata:
@@ -134,3 +163,14 @@ def _rebuilt(
     if origin in (Union, types.UnionType):
         return Union[parts]  # noqa: UP007  (built from a tuple)
     return origin[parts]
+
+
+def refuse(annotation: Any, where: str) -> NoReturn:
+    """SchemaError: a type that no store can hold, with what to use instead if there is something."""
+    origin = ForwardRef("x") if isinstance(annotation, str) else get_origin(annotation) or annotation
+    name = getattr(origin, "__name__", None) or str(annotation)
+    hint = _HINTS.get(name) or _HINTS.get(type(origin).__name__)
+    if hint is None and isinstance(origin, type):
+        hint = next((_HINTS[base.__name__] for base in origin.__mro__ if base.__name__ in _HINTS), None)
+        hint = hint or "use a nested pydantic BaseModel, or a validator that gives one of the supported types"
+    raise SchemaError(f"{where}: {name} can't be stored", hint=hint)

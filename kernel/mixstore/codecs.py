@@ -17,6 +17,7 @@ from mixstore.scalars import (
     canonical_decimal,
     datetime_text,
     decimal_text,
+    exact_date,
     in_utc,
     json_scalar,
     naive_time,
@@ -33,6 +34,7 @@ _COPIED = {
     "float": Codec(real, None),
     "decimal": Codec(canonical_decimal, None),
     "datetime": Codec(in_utc, None),
+    "date": Codec(exact_date, None),
     "time": Codec(naive_time, None),
 }
 
@@ -40,7 +42,7 @@ _COPIED = {
 def copier(described: FieldType) -> Codec:
     """python -> python, for stores that keep python values.
 
-    encode normalises (datetimes to UTC, decimals to canonical form), refuses what no store can hold and copies
+    encode normalises (datetimes to UTC, decimals to canonical form), refuses what no store holds and copies
     what is mutable; decode copies what is mutable. Immutable values pass as they are.
     """
     return Compiler(as_json=False).make(described)

@@ -50,7 +50,8 @@ def _form_of(value: Any) -> Form:
         return comparable(value.value)
     if isinstance(value, BaseModel):
         fields = vars(value)
-        return _mapping({name: fields.get(name) for name in type(value).__pydantic_fields__})
+        known = {name: fields.get(name) for name in type(value).__pydantic_fields__}
+        return _mapping({**known, **(value.__pydantic_extra__ or {})})
     for kind, form in _FORMS.items():
         if isinstance(value, kind):
             return form(value)

@@ -80,9 +80,24 @@ def sequence(described: FieldType, compiler: Compiler) -> Codec:
         )
     to_list = _each(cls, list, encode)
     if cls in (set, frozenset):
-        key = None if element.stored in ("str", "int") and not element.nullable else json.dumps
+        key = (
+            None
+            if element.scalar and element.stored not in ("float", "any") and not element.nullable
+            else _rank
+        )
         return Codec(lambda values: sorted(to_list(values), key=key), _each(list, cls, decode))
     return Codec(to_list, _each(list, cls, decode))
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """A sort key for JSON values of any type: None, then bools, numbers, text, the rest."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, bool):
+        return 1, value
+    if isinstance(value, (int, float)):
+        return 2, value
+    return (3, value) if isinstance(value, str) else (4, json.dumps(value))
 
 
 def fixed_tuple(described: FieldType, compiler: Compiler) -> Codec:

@@ -9,6 +9,7 @@ MixstoreError
 ├── UnsupportedOperationError        a right question to a backend that can't answer it
 ├── MultipleResultsError             `one()` or `get()` found several rows
 ├── TransactionError                 a transaction used in a way it can't keep its promise
+├── HookError                        a hook of a model or an extension raised
 └── BackendError                     what happened at the store
     ├── NotFoundError                update of a row that isn't there
     ├── DuplicateKeyError            the key or a unique value is taken
@@ -53,6 +54,7 @@ class MixstoreError(Exception):
         self.query = query
         self.backend = backend
         self.hint = hint
+        self.hook: str | None = None
 
     def __str__(self) -> str:
         places = {
@@ -60,6 +62,7 @@ class MixstoreError(Exception):
             "key": None if self.key is None else repr(self.key),
             "query": self.query,
             "backend": self.backend,
+            "hook": self.hook,
         }
         told = ", ".join(f"{name}={place}" for name, place in places.items() if place is not None)
         text = f"{self.message} [{told}]" if told else self.message
@@ -96,6 +99,10 @@ class MultipleResultsError(MixstoreError):
 
 class TransactionError(MixstoreError):
     """A transaction can't be used this way (nested, read of a buffered key, another task or thread)."""
+
+
+class HookError(MixstoreError):
+    """A hook of a model or an extension raised something else than a mixstore error or a ValueError: its cause."""
 
 
 class BackendError(MixstoreError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from mixstore.comparing import TESTS, Comparison, Test, comparable, never
 from mixstore.errors import QueryError, nearest
+from mixstore.scalars import datetime_text
 
 Path = tuple[str, ...]
 Row = Mapping[str, Any]
@@ -69,8 +70,8 @@ def _key_text(key: Any) -> str:
     if isinstance(key, Enum):
         return _key_text(key.value)
     if isinstance(key, datetime):
-        return key.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return key.isoformat() if isinstance(key, (date, time)) else str(key)
+        return datetime_text(key)
+    return key.isoformat() if isinstance(key, date) else str(key)
 
 
 def test_of(lookup: str, operand: Any, function: Comparison | None) -> Test:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from mixstore.annotations import builtin
 from mixstore.containers import json_copy, json_value, same
 from mixstore.errors import SchemaError
-from mixstore.scalars import Codec, Function, finite, wrong
-from mixstore.types import SCALARS, forms, stored_value
+from mixstore.scalars import IP_ANY, Codec, Function, finite, wrong
+from mixstore.types import forms, stored_value
 
 if TYPE_CHECKING:
     from mixstore.codecs import Compiler
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 _FORM_OF: Mapping[type, str] = {
     str: "text", int: "number", float: "number", bool: "bool", list: "list", dict: "object"
 }  # fmt: skip
-_ANY_ADDRESS: Mapping[str, tuple[type, ...]] = {
-    "IPvAnyAddress": (ipaddress.IPv4Address, ipaddress.IPv6Address),
-    "IPvAnyNetwork": (ipaddress.IPv4Network, ipaddress.IPv6Network),
-    "IPvAnyInterface": (ipaddress.IPv4Interface, ipaddress.IPv6Interface),
-}
 _set_values: Callable[[Any, Any], None] = vars(BaseModel)["__dict__"].__set__
 _set_names: Callable[[Any, Any], None] = vars(BaseModel)["__pydantic_fields_set__"].__set__
 _set_extra: Callable[[Any, Any], None] = vars(BaseModel)["__pydantic_extra__"].__set__
@@ -98,7 +93,7 @@ def model(described: FieldType, compiler: Compiler) -> Codec:
 
 
 def _taker(model: type[Any], steps: _Steps) -> Callable[[Any], tuple[dict[str, Any], dict[str, Any] | None]]:
-    """instance -> (encoded values, encoded extra or None). A subclass is refused: its fields would be lost."""
+    """instance -> (encoded values, encoded extra or None). A subclass is refused: it would lose fields."""
 
     def take(instance: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
         if type(instance) is not model:
@@ -175,11 +170,11 @@ def _classes(described: FieldType) -> Iterator[type]:
     elif described.kind == "union":
         for member in described.args:
             yield from _classes(member)
-    elif described.kind == "ip" and described.python.__name__ in _ANY_ADDRESS:
-        yield from _ANY_ADDRESS[described.python.__name__]
+    elif described.kind == "ip" and described.python.__name__ in IP_ANY:
+        yield from IP_ANY[described.python.__name__][1]
     else:
         yield described.python
-        yield from (base for base in described.python.__mro__ if base in SCALARS and described.kind != "enum")
+        yield builtin(described.python)
 
 
 def _by_class(table: Mapping[type, Function | None], expected: str) -> Function:

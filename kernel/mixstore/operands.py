@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from mixstore.comparing import COLLECTIONS, comparable
 from mixstore.errors import nearest
+from mixstore.nested import construct
 from mixstore.nodes import Deferred
 from mixstore.types import SCALARS, FieldType
 
@@ -205,9 +206,10 @@ def _model(kind: FieldType, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise ValueError(f"{_article(type(value).__name__)} is neither {_article(model.__name__)} nor a dict")
     nested, values = kind.nested(), {}
-    for name in value:
-        if name not in nested:
-            raise ValueError(f"{model.__name__} has no field {name!r}; {nearest(str(name), nested)}")
+    extra = {name: part for name, part in value.items() if name not in nested}
+    if extra and model.model_config.get("extra") != "allow":
+        name = next(iter(extra))
+        raise ValueError(f"{model.__name__} has no field {name!r}; {nearest(str(name), nested)}")
     for name, info in model.__pydantic_fields__.items():
         if name in value:
             values[name] = coerce(nested[name], value[name])
@@ -215,12 +217,8 @@ def _model(kind: FieldType, value: Any) -> Any:
             raise ValueError(f"{model.__name__}.{name} is missing")
         else:
             values[name] = info.get_default(call_default_factory=True, validated_data=values)
-    made = model.__new__(model)
-    object.__setattr__(made, "__dict__", values)
-    object.__setattr__(made, "__pydantic_fields_set__", set(value))
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
-    return made
+    allowed = _any(kind, extra) if model.model_config.get("extra") == "allow" else None
+    return construct(model, values, set(value), allowed)
 
 
 _COERCIONS: dict[str, Callable[[FieldType, Any], Any]] = {

@@ -14,8 +14,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from mixstore.annotations import with_metadata
 from mixstore.errors import SchemaError
 
@@ -25,15 +23,15 @@ if TYPE_CHECKING:
 Function = Callable[[Any], Any]
 
 DECIMAL_DIGITS = 4300
-"""Decimals that take more digits written out are refused; it is Python's own limit for the text of an int."""
+"""Decimals that take more digits written out are refused: Python's own limit for the text of an int."""
 
 _UTC = timezone.utc
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
-_IP_ANY: dict[str, Function] = {
-    "IPvAnyAddress": ipaddress.ip_address,
-    "IPvAnyNetwork": ipaddress.ip_network,
-    "IPvAnyInterface": ipaddress.ip_interface,
+IP_ANY: dict[str, tuple[Function, tuple[type, ...]]] = {
+    "IPvAnyAddress": (ipaddress.ip_address, (ipaddress.IPv4Address, ipaddress.IPv6Address)),
+    "IPvAnyNetwork": (ipaddress.ip_network, (ipaddress.IPv4Network, ipaddress.IPv6Network)),
+    "IPvAnyInterface": (ipaddress.ip_interface, (ipaddress.IPv4Interface, ipaddress.IPv6Interface)),
 }
 
 
@@ -84,11 +82,15 @@ def _to_datetime(text: Any) -> datetime:
     return datetime.fromisoformat(text[:26] + "+00:00")
 
 
-def date_text(value: Any) -> str:
-    """'YYYY-MM-DD'; a datetime is no date."""
+def exact_date(value: Any) -> date:
+    """The date itself; a datetime is no date."""
     if type(value) is not date and (isinstance(value, datetime) or not isinstance(value, date)):
         raise wrong("a date", value)
-    return date.isoformat(value)
+    return value
+
+
+def _date_text(value: Any) -> str:
+    return date.isoformat(exact_date(value))
 
 
 def _to_date(text: Any) -> date:
@@ -116,8 +118,10 @@ def _to_time(text: Any) -> time:
     return naive_time(time.fromisoformat(text))
 
 
-def microseconds(value: timedelta) -> int:
+def microseconds(value: Any) -> int:
     """The whole duration in microseconds, exactly."""
+    if not isinstance(value, timedelta):
+        raise wrong("a timedelta", value)
     return (value.days * 86400 + value.seconds) * 1000000 + value.microseconds
 
 
@@ -133,14 +137,15 @@ def _to_timedelta(number: Any) -> timedelta:
 def decimal_text(value: Any) -> str:
     """Canonical digits: no exponent, no trailing zeros, '0' for every zero; never rounded."""
     if not isinstance(value, Decimal):
-        raise wrong("a Decimal", value)
+        if type(value) is not int:
+            raise wrong("a Decimal", value)
+        value = Decimal(value)
     if not value.is_finite():
         raise ValueError(f"{value} can't be stored: a Decimal must be finite")
-    text = str(value)
-    if "E" in text:
-        exponent = value.as_tuple().exponent
-        if max(abs(value.adjusted()), abs(int(exponent))) > DECIMAL_DIGITS:
-            raise ValueError(f"the Decimal takes more than {DECIMAL_DIGITS} digits")
+    exponent = int(value.as_tuple().exponent) if "E" in (text := str(value)) else 0
+    if max(len(text), abs(exponent), abs(value.adjusted())) > DECIMAL_DIGITS:
+        raise ValueError(f"the Decimal takes more than {DECIMAL_DIGITS} digits")
+    if exponent:
         text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -156,14 +161,17 @@ def _to_decimal(text: Any) -> Decimal:
 def canonical_decimal(value: Any) -> Decimal:
     """The same number in the form that every store gives back (1.50 becomes 1.5)."""
     text = decimal_text(value)
-    return value if text == str(value) else Decimal(text)
+    return value if type(value) is Decimal and text == str(value) else Decimal(text)
 
 
 def real(value: Any) -> float:
-    """The float itself; NaN is refused, since it is not equal to what comes back."""
-    if value != value:
+    """The float, also of an int; NaN is refused, since it is not equal to what comes back."""
+    if type(value) is not float and (type(value) is bool or not isinstance(value, (int, float))):
+        raise wrong("a float", value)
+    number = float(value)
+    if number != number:
         raise ValueError("NaN can't be stored")
-    return value  # type: ignore[no-any-return]
+    return number
 
 
 def _to_float(number: Any) -> float:
@@ -177,26 +185,27 @@ def _to_float(number: Any) -> float:
     return real(number)
 
 
-def finite(value: float) -> float:
+def finite(value: Any) -> float:
     """The float itself; NaN and the infinities are refused."""
-    if not math.isfinite(value):
-        raise ValueError(f"{value} can't be stored here")
-    return value
+    if not math.isfinite(number := real(value)):
+        raise ValueError(f"{number} can't be stored next to text")
+    return number
 
 
-def _float_json(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return str(real(value))
+def _float_json(value: Any) -> float | str:
+    number = real(value)
+    return number if math.isfinite(number) else str(number)
 
 
 def _float_from_json(number: Any) -> float:
     if number == "inf" or number == "-inf":
         return float(number)
-    return finite(_to_float(number))
+    return _to_float(number)
 
 
-def _bytes_json(value: bytes) -> str:
+def _bytes_json(value: Any) -> str:
+    if not isinstance(value, bytes):
+        raise wrong("bytes", value)
     return base64.b64encode(value).decode("ascii")
 
 
@@ -212,6 +221,12 @@ def _to_uuid(text: Any) -> UUID:
     return UUID(text)
 
 
+def _uuid_text(value: Any) -> str:
+    if not isinstance(value, UUID):
+        raise wrong("a UUID", value)
+    return str(value)
+
+
 def _exactly(cls: type, name: str) -> Function:
     def check(value: Any) -> Any:
         if type(value) is not cls:
@@ -219,6 +234,15 @@ def _exactly(cls: type, name: str) -> Function:
         return value
 
     return check
+
+
+def _text_of(classes: tuple[type, ...], cls: type) -> Function:
+    def encode(value: Any) -> str:
+        if not isinstance(value, classes):
+            raise wrong(f"a {cls.__name__}", value)
+        return str(value)
+
+    return encode
 
 
 def _of_text(make: Function) -> Function:
@@ -238,10 +262,10 @@ _PLAIN: dict[str, Codec] = {
     "float": Codec(real, _to_float),
     "decimal": Codec(decimal_text, _to_decimal),
     "datetime": Codec(datetime_text, _to_datetime),
-    "date": Codec(date_text, _to_date),
+    "date": Codec(_date_text, _to_date),
     "time": Codec(_time_text, _to_time),
     "timedelta": Codec(microseconds, _to_timedelta),
-    "uuid": Codec(str, _to_uuid),
+    "uuid": Codec(_uuid_text, _to_uuid),
 }
 _JSON: dict[str, Codec] = {
     "float": Codec(_float_json, _float_from_json),
@@ -270,9 +294,10 @@ def _scalar(described: FieldType, table: dict[str, Codec]) -> Codec:
     if kind == "literal":
         return _literal(described.choices)
     if kind == "ip":
-        return Codec(str, _of_text(_IP_ANY.get(cls.__name__, cls)))
+        make, classes = IP_ANY.get(cls.__name__, (cls, (cls,)))
+        return Codec(_text_of(classes, cls), _of_text(make))
     if kind == "url":
-        return Codec(str, _of_text(_url(cls)))
+        return Codec(_text_of((cls,), cls), _of_text(_url(cls)))
     if kind not in table:
         raise SchemaError(f"{described} is not one plain value")
     codec = table[kind]
@@ -289,9 +314,9 @@ def _subclassed(codec: Codec, cls: Function, decode: Function) -> Codec:
 
 def _table(choices: Any) -> dict[tuple[type, Any], Any]:
     """(type, stored value) -> value, since 1, 1.0 and True are equal; a whole float may return as an int."""
-    stored = {choice: choice.value if isinstance(choice, Enum) else choice for choice in choices}
-    table = {(type(value), value): choice for choice, value in stored.items()}
-    for choice, value in stored.items():
+    pairs = [(choice.value if isinstance(choice, Enum) else choice, choice) for choice in choices]
+    table = {(type(value), value): choice for value, choice in pairs}
+    for value, choice in pairs:
         if isinstance(value, float) and value.is_integer():
             table.setdefault((int, int(value)), choice)
     return table
@@ -339,7 +364,7 @@ def _literal(choices: tuple[Any, ...]) -> Codec:
 @lru_cache(maxsize=64)
 def _url(cls: type) -> Function:
     """Builds a URL from its text, which is canonical: nothing of it may change, not even an empty path."""
-    from pydantic import UrlConstraints
+    from pydantic import TypeAdapter, UrlConstraints  # both slow to import, and seldom needed
 
     exact = with_metadata(cls, [UrlConstraints(preserve_empty_path=True)])
     parse = TypeAdapter[Any](exact).validate_python

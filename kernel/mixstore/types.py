@@ -16,13 +16,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue, Secret, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
-from mixstore.annotations import alias_value, annotated, bare, builtin, constrained, discriminator_of
+from mixstore.annotations import (
+    alias_value,
+    annotated,
+    bare,
+    builtin,
+    constrained,
+    discriminator_of,
+    named,
+    refuse,
+)
 from mixstore.errors import SchemaError
 
 __all__ = ["FieldType", "Kind", "annotated", "bare", "builtin", "constrained", "describe", "forms"]
@@ -53,22 +62,6 @@ _ADDRESSES = (
     ipaddress.IPv6Network, ipaddress.IPv4Interface, ipaddress.IPv6Interface,
 )  # fmt: skip
 _STORED_AS_TEXT = frozenset({"ip", "url", "uuid"})
-_HINTS = {
-    "Path": "store the path as str",
-    "deque": "use list",
-    "Sequence": "use list",
-    "Iterable": "use list",
-    "Mapping": "use dict",
-    "defaultdict": "use dict",
-    "OrderedDict": "use dict",
-    "Counter": "use dict",
-    "NaiveDatetime": "datetimes are stored with their time zone: use datetime or AwareDatetime",
-    "NameEmail": "use EmailStr",
-    "complex": "store the two parts as floats",
-    "Fraction": "store numerator and denominator, or a Decimal",
-    "TypeVar": "parametrise the generic model: Box[int]",
-    "ForwardRef": "the name is not defined where the model is: import it, or call model_rebuild()",
-}
 _FORMS: Mapping[str, str] = {
     "int": "number", "float": "number", "timedelta": "number", "bool": "bool", "list": "list",
     "tuple": "list", "set": "list", "frozenset": "list", "dict": "object", "model": "object",
@@ -217,6 +210,8 @@ class _Reader:
             return self._container(origin, get_args(annotation), where, annotation)
         if isinstance(annotation, type):
             return self._class(annotation, where)
+        if isinstance(annotation, (str, ForwardRef)) and (found := named(annotation, self.open)) is not None:
+            return self.read(found, where, discriminator)
         return refuse(annotation, where)
 
     def _alias(self, alias: Any, aliased: Any, where: str, discriminator: Any) -> FieldType:
@@ -368,7 +363,7 @@ def _stored_kind(values: Iterable[Any], where: str, told: str) -> str:
 
 
 def _scalar_kind(value: Any) -> str:
-    return next((SCALARS[base] for base in (bool, str, int, float) if isinstance(value, base)), "")
+    return SCALARS[type(value)] if type(value) in (bool, str, int, float) else ""
 
 
 def _hashable(described: FieldType) -> bool:
@@ -377,14 +372,3 @@ def _hashable(described: FieldType) -> bool:
     if described.kind == "model":
         return described.python.__hash__ is not None
     return described.kind not in ("list", "set", "dict")
-
-
-def refuse(annotation: Any, where: str) -> NoReturn:
-    """SchemaError: a type that no store can hold, with what to use instead if there is something."""
-    origin = get_origin(annotation) or annotation
-    name = getattr(origin, "__name__", None) or str(origin)
-    hint = _HINTS.get(name) or _HINTS.get(type(origin).__name__)
-    if hint is None and isinstance(origin, type):
-        hint = next((_HINTS[base.__name__] for base in origin.__mro__ if base.__name__ in _HINTS), None)
-        hint = hint or "use a nested pydantic BaseModel, or a validator that gives one of the supported types"
-    raise SchemaError(f"{where}: {name} can't be stored", hint=hint)

@@ -1,0 +1,100 @@
+"""How a query finds its rows in a table: by key, by unique value, by index, in key order, or by reading everything."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mixstore.expressions import After, Compare, Expr, Order, terms
+
+from mixstore_backends.memory.table import Record, Table, key_form
+
+if TYPE_CHECKING:
+    from mixstore.schema import ModelSchema
+    from mixstore.write import KeyValue
+
+RANGES = {"gt": (0,), "gte": (0,), "lt": (1,), "lte": (1,)}
+
+
+class Access(NamedTuple):
+    """A way to candidates, a superset of the rows asked for; `ordered` if they come in the asked order."""
+
+    operation: str
+    index: str | None
+    rows: Callable[[Table], Iterable[Record]]
+    ordered: bool = False
+
+
+def choose(schema: ModelSchema, where: Expr, order: tuple[Order, ...]) -> Access:
+    """The best way: the whole key, a unique value, an index by equality, the asked key order, an index range, everything."""
+    told = [term for term in terms(where) if isinstance(term, Compare) and len(term.path) == 1]
+    equal = {term.path[0]: term.value for term in told if term.lookup == "eq"}
+    if not schema.hidden_key and all(equal.get(name) is not None for name in schema.key_fields):
+        key = tuple(equal[name] for name in schema.key_fields)
+        return Access("get", "key", lambda table: _present(table, (key,)))
+    for name in schema.unique:
+        if equal.get(name) is not None:
+            return Access("get", name, lambda table: _by_unique(table, name, equal[name]))
+    for name in schema.indexed:
+        if name in equal:
+            return Access("index", name, lambda table: _present(table, table.indexes[name].equal((equal[name],))))
+    for term in told:
+        if term.lookup == "in" and term.path[0] in schema.indexed:
+            field, values = term.path[0], tuple(term.value)
+            return Access("index", field, lambda table: _present(table, table.indexes[field].equal(values)))
+    by_key = _key_order(schema, where, order)
+    return by_key or _range(schema, told) or Access("scan", None, lambda table: list(table.rows.values()))
+
+
+def _present(table: Table, keys: Iterable[KeyValue]) -> list[Record]:
+    rows = table.rows
+    return [record for record in map(rows.get, keys) if record is not None]
+
+
+def _by_unique(table: Table, name: str, value: Any) -> list[Record]:
+    key = table.unique[name].get(value)
+    return [] if key is None else [table.rows[key]]
+
+
+def _key_order(schema: ModelSchema, where: Expr, order: tuple[Order, ...]) -> Access | None:
+    columns = [one.path for one in order]
+    if columns != [one.path for one in schema.key_order] or len({one.descending for one in order}) != 1:
+        return None
+    descending = order[0].descending
+    start = next((one.values for one in terms(where) if isinstance(one, After) and one.order == order), None)
+
+    def rows(table: Table) -> Iterator[Record]:
+        keys = table.ordered_keys()
+        place = None if start is None else key_form(start)
+        if descending:
+            end = len(keys) if place is None else bisect_right(keys, place, key=_first)
+            found: Iterable[Any] = reversed(keys[:end])
+        else:
+            found = keys if place is None else keys[bisect_right(keys, place, key=_first) :]
+        for _, key in found:
+            record = table.rows.get(key)
+            if record is not None:
+                yield record
+
+    return Access("walk", "key", rows, ordered=True)
+
+
+def _first(entry: tuple[Any, Any]) -> Any:
+    return entry[0]
+
+
+def _range(schema: ModelSchema, told: list[Compare]) -> Access | None:
+    for name in schema.indexed:
+        bounds: list[Any] = [None, None]
+        for term in told:
+            if term.path[0] != name:
+                continue
+            if term.lookup == "between":
+                bounds = list(term.value)
+            for side in RANGES.get(term.lookup, ()):
+                bounds[side] = term.value
+        if bounds != [None, None]:
+            low, high = bounds
+            return Access("index", name, lambda table: _present(table, table.indexes[name].between(low, high)))
+    return None

@@ -1,0 +1,124 @@
+"""mixstore: mix-ins and stores. Models declare behaviour, backends store it, a chain of extensions stands between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixstore.adapter import CompiledAdapter, ModelAdapter
+from mixstore.backend import Backend, Capability
+from mixstore.config import configure, connect
+from mixstore.errors import (
+    AccessDeniedError,
+    BackendError,
+    BackendTimeoutError,
+    BackendUnavailableError,
+    BatchError,
+    ConfigurationError,
+    ConflictError,
+    CorruptRecordError,
+    DuplicateKeyError,
+    HookError,
+    InvalidCursorError,
+    MixstoreError,
+    MultipleResultsError,
+    NotFoundError,
+    PluginError,
+    QueryError,
+    SchemaError,
+    ThrottledError,
+    TransactionError,
+    UnsupportedOperationError,
+    ValidationError,
+    VersionConflictError,
+)
+from mixstore.expressions import Deferred, Q
+from mixstore.extension import BackendExtension
+from mixstore.fields import Field
+from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
+from mixstore.keys import Key, partition_key, sort_key
+from mixstore.lookups import Lookup
+from mixstore.mixin import Mixin, query_method
+from mixstore.model import Model
+from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
+from mixstore.query import Explanation, Page, Query, QueryBuilder
+from mixstore.reads import ScanWarning
+from mixstore.registry import registry
+from mixstore.write import Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
+
+if TYPE_CHECKING:
+    from mixstore.hookspecs import hookimpl as hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessDeniedError",
+    "Backend",
+    "BackendError",
+    "BackendExtension",
+    "BackendTimeoutError",
+    "BackendUnavailableError",
+    "BatchError",
+    "Capability",
+    "CompiledAdapter",
+    "Condition",
+    "ConfigurationError",
+    "ConflictError",
+    "CorruptRecordError",
+    "Deferred",
+    "DuplicateKeyError",
+    "Explanation",
+    "Field",
+    "HookError",
+    "InvalidCursorError",
+    "Key",
+    "Lookup",
+    "Mixin",
+    "MixstoreError",
+    "Model",
+    "ModelAdapter",
+    "MultipleResultsError",
+    "NotFoundError",
+    "Outcome",
+    "Page",
+    "Plan",
+    "PlannedBackend",
+    "PluginError",
+    "Q",
+    "Query",
+    "QueryBuilder",
+    "QueryError",
+    "QueryPlan",
+    "Rows",
+    "ScanWarning",
+    "SchemaError",
+    "SideWrite",
+    "ThrottledError",
+    "TransactionError",
+    "UnsupportedOperationError",
+    "ValidationError",
+    "VersionConflictError",
+    "Write",
+    "WriteChange",
+    "WriteContext",
+    "after_delete",
+    "after_load",
+    "after_save",
+    "before_delete",
+    "before_save",
+    "configure",
+    "connect",
+    "hookimpl",
+    "partition_key",
+    "query_method",
+    "registry",
+    "sort_key",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # pluggy takes milliseconds to import, which only plugins need.
+    if name == "hookimpl":
+        from mixstore.hookspecs import hookimpl
+
+        return hookimpl
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,157 @@
+"""`Backend`: the public contract of a store. Anyone may implement it; `PlannedBackend` makes it short."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mixstore.errors import BatchError, MixstoreError, UnsupportedOperationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mixstore.adapter import ModelAdapter
+    from mixstore.bound import Bound
+    from mixstore.query import QueryBuilder
+    from mixstore.transaction import Transaction
+
+M = TypeVar("M")
+
+
+class Capability(enum.Flag):
+    """What a backend declares that it can do. Declared means: it passes every conformance case tagged with it."""
+
+    CONDITIONS = enum.auto()
+    """A write can depend on the stored row, atomically."""
+    ATOMIC_WRITES = enum.auto()
+    """Several writes happen all or not at all."""
+    UNIQUE = enum.auto()
+    """Unique fields are enforced by the engine."""
+    INDEXES = enum.auto()
+    """Equality and ranges on `index=True` fields don't scan."""
+    ORDERED = enum.auto()
+    """Any order is native, ties broken by the key."""
+    FULL_TEXT = enum.auto()
+    """`search()` over searchable fields."""
+
+
+def utc_now() -> datetime:
+    """The default clock."""
+    return datetime.now(timezone.utc)
+
+
+class Backend(ABC):
+    """A store of records. Rows come and go as {field: python value}; keys come from the model's metadata.
+
+    A class that implements just this gets model hooks; it runs no extensions, so required mixins are refused when a model is
+    bound to it and others are listed as inactive.
+    """
+
+    capabilities: Capability = Capability(0)
+    scan_policy: str = "allow"
+    """What a full scan does unless `Meta.scan` says otherwise: allow, warn or forbid."""
+    clock: Callable[[], datetime]
+    """Gives the aware time that operations use; assign another one in tests."""
+    runs_extensions: bool = False
+    """Whether the chain of extensions stands in front of this backend."""
+    config_name: str | None = None
+    """The name under which the config knows this backend."""
+
+    def __init__(self, adapter: ModelAdapter) -> None:
+        self.adapter = adapter
+        self.clock = utc_now
+        self._bounds: dict[type, Bound] = {}
+
+    @property
+    @abstractmethod
+    def backend_name(self) -> str:
+        """The kind of store, as extensions name it: `memory`, `sqlite`, ..."""
+
+    @abstractmethod
+    def create(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a new row. ValidationError, DuplicateKeyError."""
+
+    @abstractmethod
+    def upsert(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a row, replacing the whole of one that is there; never a version conflict. ValidationError."""
+
+    @abstractmethod
+    def get(self, model_class: type[Any], **filters: Any) -> dict[str, Any] | None:
+        """The row with this primary key, or this value of one unique field; None if there is none."""
+
+    @abstractmethod
+    def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
+        """Store the changes of an instance. NotFoundError, ValidationError."""
+
+    @abstractmethod
+    def delete(self, model_class: type[Any], instance: Any) -> bool:
+        """Delete the instance's row; False if it was not there."""
+
+    @abstractmethod
+    def query(self, model_class: type[M]) -> QueryBuilder[M]:
+        """A query on this backend: `backend.query(User).filter(age__gte=18).limit(10).all()`."""
+
+    @abstractmethod
+    def count(self, model_class: type[Any], **filters: Any) -> int:
+        """How many rows match."""
+
+    @abstractmethod
+    def exists(self, model_class: type[Any], **filters: Any) -> bool:
+        """Whether any row matches."""
+
+    def batch_create(self, model_class: type[Any], items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Create many rows; every one is tried, then BatchError tells which failed, in order."""
+        rows: list[dict[str, Any]] = []
+        outcomes: list[Exception | None] = []
+        for item in items:
+            try:
+                rows.append(self.create(model_class, item))
+                outcomes.append(None)
+            except MixstoreError as error:
+                outcomes.append(error)
+        if len(rows) < len(outcomes):
+            failed = len(outcomes) - len(rows)
+            raise BatchError(
+                f"{failed} of {len(outcomes)} rows failed", outcomes=outcomes, model=model_class, backend=self.backend_name
+            )
+        return rows
+
+    def batch_get(self, model_class: type[Any], keys: Iterable[Any]) -> list[dict[str, Any] | None]:
+        """The rows with these keys, in the order of the keys; None where there is none."""
+        from mixstore.schema import schema_of
+        from mixstore.reads import key_filters
+
+        schema = schema_of(model_class)
+        return [self.get(model_class, **key_filters(schema, key)) for key in keys]
+
+    def initialize(self, *models: type[Any]) -> None:
+        """Prepare the store for these models (default: every model bound to this backend): the only moment of DDL."""
+
+    def close(self) -> None:
+        """Give back what the backend holds."""
+
+    def transaction(self) -> Transaction:
+        """`with backend.transaction(): ...` buffers writes and commits them all or nothing."""
+        raise UnsupportedOperationError(
+            f"{self.backend_name} has no transactions",
+            backend=self.backend_name,
+            hint="they need a backend that declares ATOMIC_WRITES",
+        )
+
+    def bound(self, model_class: type[Any]) -> Bound:
+        """The model compiled for this backend."""
+        bound = self._bounds.get(model_class)
+        if bound is None:
+            from mixstore import binding
+
+            bound = binding.bind_pair(model_class, self)
+        return bound
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,192 @@
+"""`Bound`: one model on one backend, with everything that can be prepared, prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from mixstore import codecs
+from mixstore.drivers import adrive, drive
+from mixstore.registry import Event, current
+from mixstore.state import State, slot_setter
+
+if TYPE_CHECKING:
+    from mixstore.backend import Backend
+    from mixstore.chain import Chain
+    from mixstore.schema import ModelSchema
+    from mixstore.transaction import Transaction
+    from mixstore.write import KeyValue
+
+_members = vars(BaseModel)
+_set_dict = _members["__dict__"].__set__
+_set_fields_set = _members["__pydantic_fields_set__"].__set__
+_set_extra = _members["__pydantic_extra__"].__set__
+_set_private = _members["__pydantic_private__"].__set__
+
+
+class Bound:
+    """A (model, backend) pair: schema, chain of extensions, codecs and prepared functions.
+
+    `engine` is what executes plans: the backend itself when it is planned, otherwise what stands in front of it.
+    `plain` means: no extension and no write hook, so that writes take the short way.
+    """
+
+    def __init__(self, schema: ModelSchema, backend: Backend, engine: Any, chain: Chain, observers: tuple[Any, ...]) -> None:
+        self.schema = schema
+        self.model = schema.model
+        self.backend = backend
+        self.engine = engine
+        self.chain = chain
+        self.observers = observers
+        self.key_from = schema.key_from
+        self.names = tuple(schema.fields)
+        codec = engine.adapter.codec(self.model)
+        self.encode: Callable[[Any], dict[str, Any]] = codec.encode
+        self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
+        hooks = schema.hooks
+        self.after_load = hooks["after_load"]
+        self.plain = chain.empty and not any(hooks[event] for event in hooks if event != "after_load")
+        self._mutable = {
+            name: copy
+            for name, spec in schema.fields.items()
+            if not spec.type.scalar and (copy := codecs.copier(spec.type).decode) is not None
+        }
+        self.native: Any = None
+        self.native = engine.prepare(self)
+        self._to_record: Callable[[Any], dict[str, Any]] = engine.row_record(self) or dict
+        self.values_from_row = self._row_to_values()
+        self.construct = _constructor(self.model, self.names)
+
+    # -- driving ------------------------------------------------------------------------------------------------------
+
+    def run(self, operation: str, steps: Generator[Any, Any, Any]) -> Any:
+        """Execute a lifecycle now."""
+        if not self.observers:
+            return drive(self.engine.execute, steps)
+        started = perf_counter()
+        try:
+            result = drive(self.engine.execute, steps)
+        except BaseException as error:
+            self._observe(operation, started, None, error)
+            raise
+        self._observe(operation, started, result, None)
+        return result
+
+    async def arun(self, operation: str, steps: Generator[Any, Any, Any]) -> Any:
+        """Execute a lifecycle, awaiting the backend."""
+        started = perf_counter()
+        try:
+            result = await adrive(self.engine.aexecute, steps)
+        except BaseException as error:
+            self._observe(operation, started, None, error)
+            raise
+        self._observe(operation, started, result, None)
+        return result
+
+    def _observe(self, operation: str, started: float, result: Any, error: BaseException | None) -> None:
+        if not self.observers:
+            return
+        rows = len(result) if isinstance(result, list) else result if isinstance(result, int) else int(result is not None)
+        seconds = perf_counter() - started
+        current().notify(Event(operation, self.model, self.backend.backend_name, seconds, int(rows), error))
+
+    def transaction(self) -> Transaction | None:
+        """The transaction that this task or thread has open on the backend, if any."""
+        from mixstore.transaction import open_on
+
+        return open_on(self.backend)
+
+    # -- rows, records, values, instances -----------------------------------------------------------------------------
+
+    def record_of(self, row: Any) -> dict[str, Any]:
+        """The row as a record, in the stored form; the caller's own copy."""
+        return self._to_record(row)
+
+    def plain_record(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """A stored record as the adapter made it: what extensions added or replaced is undone."""
+        record = dict(stored)
+        for step in self.chain.deserialize:
+            record = step(record)
+        return record
+
+    def key_of_stored(self, stored: Mapping[str, Any]) -> KeyValue:
+        """The key of a stored record."""
+        hidden = self.schema.hidden_key
+        if hidden:
+            return tuple(stored[name] for name in hidden)
+        values = self.decode(self.plain_record(stored) if self.chain.deserialize else stored)
+        return tuple(values[name] for name in self.schema.key_fields)
+
+    def _row_to_values(self) -> Callable[[Any], dict[str, Any]]:
+        if not self.chain.deserialize and not self.chain.after_read:
+            quick = self.engine.row_values(self)
+            if quick is not None:
+                return quick  # type: ignore[no-any-return]
+            if self.engine.row_record(self) is None:
+                return self.decode
+
+        def values_from_row(row: Any) -> dict[str, Any]:
+            record = self._to_record(row)
+            for step in self.chain.deserialize:
+                record = step(record)
+            values = self.decode(record)
+            for change in self.chain.after_read:
+                values = change(None, values)
+            return values
+
+        return values_from_row
+
+    def load(self, row: Any) -> Any:
+        """An instance of a row, with its state; runs `after_load` hooks."""
+        instance = self.construct(self.values_from_row(row), State(self, row))
+        for hook in self.after_load:
+            hook(instance, None)
+        return instance
+
+    def load_all(self, rows: list[Any]) -> list[Any]:
+        """Instances of many rows."""
+        if self.after_load:
+            return [self.load(row) for row in rows]
+        construct, values_from_row = self.construct, self.values_from_row
+        return [construct(values_from_row(row), State(self, row)) for row in rows]
+
+    def values_of(self, instance: Any) -> dict[str, Any]:
+        """The python values of an instance, by field; mutable ones are copies."""
+        values = instance.__dict__
+        told = {name: values[name] for name in self.names}
+        for name, copy in self._mutable.items():
+            if told[name] is not None:
+                told[name] = copy(told[name])
+        return told
+
+    def candidate(self, instance: Any) -> Any:
+        """A copy of an instance for hooks to work on; nothing in it is shared that can change."""
+        copied = instance.model_copy()
+        values = copied.__dict__
+        for name, copy in self._mutable.items():
+            if values.get(name) is not None:
+                values[name] = copy(values[name])
+        return copied
+
+
+def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], State], Any]:
+    """A function that makes an instance of values known to be right, with no validator run."""
+    set_state = slot_setter()
+    private = getattr(model, "__private_attributes__", {})
+    fields = frozenset(names)
+    new = object.__new__
+
+    def construct(values: dict[str, Any], state: State) -> Any:
+        instance = new(model)
+        _set_dict(instance, values)
+        _set_fields_set(instance, set(fields))
+        _set_extra(instance, None)
+        _set_private(instance, {name: one.get_default() for name, one in private.items()} if private else None)
+        set_state(instance, state)
+        return instance
+
+    return construct
+

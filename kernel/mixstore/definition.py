@@ -1,0 +1,117 @@
+"""The checks of the moment "define": what a class statement alone can get wrong. No config, no plugin, no network."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from mixstore import hooks
+from mixstore.errors import SchemaError, nearest
+from mixstore.fields import KERNEL_OPTIONS, FieldOptions, merged_options
+from mixstore.keys import Key
+from mixstore.mixin import Declared
+
+META: Mapping[str, Any] = {
+    "backend": object,
+    "key": Key,
+    "indexes": (list, tuple),
+    "entity": str,
+    "abstract": bool,
+    "scan": str,
+}
+NOT_INHERITED = frozenset({"abstract", "entity"})
+SCANS = ("allow", "warn", "forbid")
+
+
+class Definition:
+    """What the class statement said: merged Meta, what the mixins declare, hooks, the options of each field."""
+
+    __slots__ = ("declared", "hooks", "meta", "model", "options")
+
+    def __init__(self, model: type[Any]) -> None:
+        self.model = model
+        self.declared = Declared.of(model)
+        self.meta = merged_meta(model, self.declared)
+        self.hooks = hooks.collect(model)
+        self.options = {
+            name: _field_options(model, name, info, self.declared)
+            for name, info in model.__pydantic_fields__.items()
+        }
+        _check_redefinitions(model, self.options)
+
+    @property
+    def abstract(self) -> bool:
+        """Whether the class can't be bound: by Meta, or since its type parameters are open."""
+        generic = getattr(self.model, "__pydantic_generic_metadata__", {})
+        return bool(self.meta.get("abstract")) or bool(generic.get("parameters")) or bool(generic.get("origin"))
+
+
+def merged_meta(model: type, declared: Declared) -> dict[str, Any]:
+    """Meta merged key by key along the MRO, the nearer class winning; unknown keys and wrong types are a SchemaError."""
+    merged: dict[str, Any] = {}
+    for base in reversed(model.__mro__):
+        meta = vars(base).get("Meta")
+        for owner in reversed(meta.__mro__[:-1]) if isinstance(meta, type) else ():
+            for name, value in vars(owner).items():
+                if name.startswith("__"):
+                    continue
+                _check_meta(base, name, value, declared)
+                if base is model or name not in NOT_INHERITED:
+                    merged[name] = value
+    return merged
+
+
+def _check_meta(base: type, name: str, value: Any, declared: Declared) -> None:
+    where = f"{base.__name__}.Meta.{name}"
+    known = {**META, **declared.meta}
+    if name not in known:
+        raise SchemaError(f"{where} is not a Meta key", hint=nearest(name, known))
+    expected = known[name]
+    if not isinstance(value, expected):
+        told = getattr(expected, "__name__", None) or " or ".join(one.__name__ for one in expected)
+        raise SchemaError(f"{where} must be {told}, not {type(value).__name__}")
+    if name == "scan" and value not in SCANS:
+        raise SchemaError(f"{where} is {value!r}", hint=nearest(value, SCANS))
+
+
+def _field_options(model: type, name: str, info: Any, declared: Declared) -> dict[str, Any]:
+    where = f"{model.__name__}.{name}"
+    for nested in _buried_options(info.annotation):
+        raise SchemaError(
+            f"{where}: {nested!r} lies inside the annotation, where no option is seen",
+            hint="put the options at the top level: Annotated[Optional[X], Field(...)] or x: Optional[X] = Field(...)",
+        )
+    options = merged_options(where, info.metadata)
+    known = {**KERNEL_OPTIONS, **declared.options}
+    for option, value in options.items():
+        if option not in known:
+            raise SchemaError(
+                f"{where}: nobody claims the Field option {option!r}",
+                model=model,
+                hint=f"{nearest(option, known)} (a mixin may be missing from the bases)",
+            )
+        if not isinstance(value, known[option]):
+            told = getattr(known[option], "__name__", str(known[option]))
+            raise SchemaError(f"{where}: Field option {option!r} must be {told}, not {type(value).__name__}")
+    return options
+
+
+def _buried_options(annotation: Any) -> Iterator[FieldOptions]:
+    for argument in get_args(annotation) if typing.get_origin(annotation) is not typing.Literal else ():
+        for entry in getattr(argument, "__metadata__", ()):
+            metadata = getattr(entry, "metadata", (entry,))  # a FieldInfo carries its own
+            yield from (one for one in metadata if isinstance(one, FieldOptions))
+        yield from _buried_options(argument)
+
+
+def _check_redefinitions(model: type[Any], options: dict[str, dict[str, Any]]) -> None:
+    """A field redefined without options inherits those of the nearest base that has some."""
+    for name, own in options.items():
+        if own:
+            continue
+        for base in model.__mro__[1:]:
+            inherited = getattr(vars(base).get("__mixstore_definition__"), "options", {}).get(name)
+            if inherited:
+                own.update(inherited)
+                break

@@ -1,0 +1,168 @@
+"""Engines in front of what is not planned: backends that implement `Backend` directly, and rows that are already here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mixstore.adapter import ModelAdapter, RecordCodec, decode_one
+from mixstore.backend import Backend, Capability
+from mixstore.errors import DuplicateKeyError, NotFoundError, UnsupportedOperationError
+from mixstore.expressions import TRUE
+from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
+from mixstore.query import Query, QueryBuilder
+from mixstore.schema import schema_of
+from mixstore.write import OK, Outcome
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.write import KeyValue, Write
+
+
+class ValuesAdapter(ModelAdapter):
+    """Records that are the python values themselves, by field; JSON forms of them are understood too."""
+
+    def model_to_storage(self, instance: Any) -> dict[str, Any]:
+        return {name: instance.__dict__[name] for name in schema_of(type(instance)).fields}
+
+    def storage_to_model(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        schema = schema_of(model_class)
+        return {name: decode_one(schema, spec, data, spec.coerce) for name, spec in schema.fields.items()}
+
+    def get_primary_key_value(self, instance: Any) -> Any:
+        schema = schema_of(type(instance))
+        return schema.key_as_told(schema.key_from(instance.__dict__))
+
+    def codec(self, model_class: type[Any]) -> RecordCodec:
+        return RecordCodec(self.model_to_storage, lambda record: self.storage_to_model(model_class, record))
+
+
+class _Call(Plan):
+    """One call of a method of the backend in front of which the engine stands."""
+
+    __slots__ = ("bound", "keys", "writes")
+
+    def __init__(self, bound: Bound, keys: Sequence[KeyValue] = (), writes: Sequence[Write] = ()) -> None:
+        self.bound = bound
+        self.keys = keys
+        self.writes = writes
+
+
+class _RowsPlan(QueryPlan):
+    __slots__ = ("bound",)
+
+
+def _everything_left(bound: Bound, query: Query, operation: str) -> _RowsPlan:
+    residual = None if query.where == TRUE else query.where
+    if query.search is not None:
+        raise UnsupportedOperationError(
+            f"{bound.backend.backend_name} has no full-text search", model=bound.model, backend=bound.backend.backend_name
+        )
+    plan = _RowsPlan(operation, residual=residual, ordered=not query.order, sliced=False, scan=True)
+    plan.bound = bound
+    return plan
+
+
+class DirectEngine:
+    """Runs the lifecycle on a backend that implements `Backend` directly: model hooks yes, extensions no."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.adapter = ValuesAdapter()
+
+    def prepare(self, bound: Bound) -> None:
+        """Nothing to keep."""
+
+    def row_record(self, bound: Bound) -> None:
+        """Rows are records."""
+
+    def row_values(self, bound: Bound) -> None:
+        """Values come by the record."""
+
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+        """One `get` a key."""
+        return _Call(bound, keys=keys)
+
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        """All rows of the model; the reference evaluator does the rest."""
+        return _everything_left(bound, query, "query")
+
+    compile_count = compile_query
+
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+        """One `create`, `upsert`, `update` or `delete`."""
+        return _Call(bound, writes=writes)
+
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+        """One call a write."""
+        return _Call(bound, writes=writes)
+
+    def execute(self, plan: Any) -> Any:
+        """Call the backend."""
+        if isinstance(plan, QueryPlan):
+            model = plan.bound.model  # type: ignore[attr-defined]
+            rows = self.backend.query(model).select().all()
+            return Rows(rows)
+        if plan.keys:
+            schema = plan.bound.schema
+            return [self.backend.get(schema.model, **dict(zip(schema.key_fields, key, strict=True))) for key in plan.keys]
+        return [self._write(write) for write in plan.writes]
+
+    async def aexecute(self, plan: Any) -> Any:
+        """`execute()` in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self.execute, plan)
+
+    def _write(self, write: Write) -> Outcome:
+        model = write.bound.model
+        if write.op == "delete":
+            values = dict(zip(write.bound.schema.key_fields, write.key, strict=True))
+            holder = model.model_construct(**values)
+            return OK if self.backend.delete(model, holder) else Outcome("missing")
+        record = dict(write.record or {})
+        try:
+            if write.op == "create":
+                self.backend.create(model, record)
+            elif write.op == "upsert":
+                self.backend.upsert(model, record)
+            else:
+                self.backend.update(model, model.model_construct(**record))
+        except DuplicateKeyError as error:
+            return Outcome("exists") if error.field is None else Outcome("unique", field=error.field)
+        except NotFoundError:
+            return Outcome("missing")
+        return OK
+
+
+def engine_of(backend: Backend) -> Any:
+    """What executes the plans of a backend: itself if it is planned."""
+    return backend if isinstance(backend, PlannedBackend) else DirectEngine(backend)
+
+
+class RowsBackend(PlannedBackend):
+    """Rows that are already here, to be queried; behind `QueryBuilder.over`."""
+
+    capabilities = Capability(0)
+    backend_name = "rows"
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        super().__init__(ValuesAdapter())
+        self._rows = [dict(row) for row in rows]
+
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+        return _Call(bound, keys=keys)
+
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        return _everything_left(bound, query, "rows")
+
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+        raise UnsupportedOperationError("rows that were handed in can't be written", model=bound.model)
+
+    def execute(self, plan: Any) -> Any:
+        if isinstance(plan, QueryPlan):
+            return Rows(list(self._rows))
+        found = {plan.bound.key_from(row): row for row in self._rows}
+        return [found.get(key) for key in plan.keys]
+
+

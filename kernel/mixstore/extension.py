@@ -1,0 +1,148 @@
+"""`BackendExtension`: what a mixin does on one kind of backend. Hooks are no-ops until overridden."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from mixstore.errors import SchemaError
+
+if TYPE_CHECKING:
+    from mixstore.backend import Backend, Capability
+    from mixstore.expressions import Deferred, Expr
+    from mixstore.query import Query
+    from mixstore.schema import ModelSchema
+    from mixstore.write import Outcome, WriteChange, WriteContext
+
+ANY_BACKEND = "*"
+HOOKS = (
+    "configure_backend",
+    "before_write",
+    "validate",
+    "serialize",
+    "deserialize",
+    "modify_query",
+    "dead",
+    "veiled",
+    "after_write",
+    "after_read",
+    "opaque",
+)
+
+
+class ExtensionType(type):
+    """The metaclass of extensions: checks hook names and signatures when the class is defined."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(name, bases, namespace)
+        for attribute, value in namespace.items():
+            if inspect.isfunction(value) and not attribute.startswith("_"):
+                _check_hook(cls, attribute, value)
+
+
+def _check_hook(cls: type, name: str, function: Any) -> None:
+    where = f"{cls.__qualname__}.{name}"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise SchemaError(f"{where}: an extension hook can't be async", hint="hooks are pure; backends do the I/O")
+    if name not in HOOKS:
+        close = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
+        if close and cls.__mro__[1:-1]:
+            raise SchemaError(f"{where} is no extension hook", hint=f"did you mean {close[0]!r}?")
+        return
+    base = BackendExtension.__dict__.get(name) if cls.__mro__[1:-1] else None
+    if base is None:
+        return
+    expected = list(inspect.signature(base).parameters)
+    try:
+        inspect.signature(function).bind(*expected)
+    except TypeError:
+        raise SchemaError(f"{where} must take ({', '.join(expected)})") from None
+
+
+class BackendExtension(metaclass=ExtensionType):
+    """One behaviour of a mixin on the backends named `backend_name` ("*": on any that has no exact one).
+
+    There is one instance per (model, backend, extension), with `mixin_class`, `model`, `schema`, `backend` and `options` set
+    before the first hook; it holds no state of a call. Declared, not coded:
+
+    - `name`: which extension of the mixin this is (default: the mixin's name in snake_case; subclasses inherit it).
+    - `before`, `after`: names of extensions that come later, earlier, in the chain.
+    - `requires`: names of extensions, or capabilities, without which this one can't work.
+    - `rewrites`: `{"delete": "update"}` turns one operation into another.
+    - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens only if those
+      fields are unchanged; `()` reads without the condition.
+    - `reveals`: the query option that switches this extension's `dead` and `veiled` off (`"include_expired"`).
+    - `extends`: the mixin of somebody else that this is for. `activates_on`: field options that attach it with no mixin.
+    - `fidelity`: `native` where the engine does the work, `emulated` where mixstore does.
+    """
+
+    backend_name: ClassVar[str] = ANY_BACKEND
+    name: ClassVar[str | None] = None
+    before: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str | Capability, ...]] = ()
+    rewrites: ClassVar[Mapping[str, str]] = {}
+    reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    reveals: ClassVar[str | None] = None
+    extends: ClassVar[type | None] = None
+    activates_on: ClassVar[frozenset[str]] = frozenset()
+    fidelity: ClassVar[Literal["native", "emulated"]] = "emulated"
+
+    class Options(BaseModel):
+        """What an operator may set in the config; a subclass adds fields."""
+
+        model_config = {"extra": "forbid"}
+
+    def __init__(
+        self, mixin_class: type, model: type[Any], schema: ModelSchema, backend: Backend, options: Any
+    ) -> None:
+        self.mixin_class = mixin_class
+        self.model = model
+        self.schema = schema
+        self.backend = backend
+        self.options = options
+
+    def configure_backend(self, model_class: type[Any]) -> None:
+        """Declare what the backend must set up for this model; `initialize()` does it."""
+
+    def before_write(self, context: WriteContext) -> WriteChange | None:
+        """Changed values, a condition, side writes; or None."""
+        return None
+
+    def validate(self, data: Mapping[str, Any]) -> None:
+        """Raise ValueError if the final python values can't be stored."""
+
+    def serialize(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The record with attributes added, or with declared-opaque fields replaced."""
+        return data
+
+    def deserialize(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The opposite of `serialize`."""
+        return data
+
+    def opaque(self, model_class: type[Any]) -> Mapping[str, Literal["refuse", "residual"]]:
+        """The fields whose stored value this extension replaces, and what becomes of filters on them."""
+        return {}
+
+    def modify_query(self, query: Query) -> Query:
+        """The query to run instead; pure. What varies is a `Deferred` operand."""
+        return query
+
+    def dead(self, now: Deferred) -> Expr | None:
+        """Rows that count as absent everywhere."""
+        return None
+
+    def veiled(self) -> Expr | None:
+        """Rows that are present but can't be seen: their key stays taken."""
+        return None
+
+    def after_write(self, context: WriteContext, outcome: Outcome) -> None:
+        """The write has been stored."""
+
+    def after_read(self, context: WriteContext | None, values: dict[str, Any]) -> dict[str, Any]:
+        """The python values of a row that was read, changed; it can't hide the row."""
+        return values

@@ -1,0 +1,374 @@
+"""THE pipeline of writes. Nothing else calls a write hook of a model or an extension.
+
+    before_save hooks -> before_write -> validate -> model_to_storage -> serialize -> compile -> execute
+    -> apply to the instance -> after_write (reversed) -> after_save hooks
+
+Each operation is a generator that yields plans and returns its result; the drivers execute them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from mixstore.errors import (
+    BatchError,
+    ConflictError,
+    MixstoreError,
+    NotFoundError,
+    ValidationError,
+    nearest,
+)
+from mixstore.expressions import evaluate, substitute
+from mixstore.prepare import (
+    PreparedWrite,
+    StaleReadError,
+    check_fields,
+    differs,
+    failure,
+    hook_failed,
+    prepare_write,
+    required_key,
+    same_key,
+)
+from mixstore.state import State, set_state, state_of
+from mixstore.write import Operation, Write
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.expressions import Expr
+
+Steps = Generator[Any, Any, Any]
+ATTEMPTS = 5
+"""How often a write that depends on a read is tried before it is a ConflictError."""
+
+
+# -- what the caller gave ---------------------------------------------------------------------------------------------
+
+
+def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()) -> dict[str, Any]:
+    """The fields to set: the arguments that mixins declare (`expires_in`) turned into fields."""
+    arguments = bound.schema.declared.arguments
+    for name in [name for name in data if name in arguments]:
+        fields = arguments[name](data.pop(name), bound.backend.clock())
+        for field, value in fields.items():
+            if field in data:
+                raise ValidationError(
+                    f"{bound.schema.name}: {name} and {field} say the same thing; give one", field=field, model=bound.model
+                )
+            data[field] = value
+    return data
+
+
+def new_instance(bound: Bound, data: dict[str, Any]) -> Any:
+    """A validated instance of what the caller gave; pydantic's error becomes mixstore's, chained."""
+    if bound.schema.declared.arguments:
+        data = with_arguments(bound, data)
+    try:
+        return bound.model.__pydantic_validator__.validate_python(data, by_name=True)
+    except pydantic.ValidationError as error:
+        raise refused(bound, error, bound.schema.key_from(data)) from error
+
+
+def refused(bound: Bound, error: pydantic.ValidationError, key: Any = None) -> ValidationError:
+    """mixstore's form of pydantic's error."""
+    errors: list[Any] = error.errors(include_url=False, include_input=False)
+    told = "; ".join(f"{'.'.join(str(part) for part in one['loc']) or 'model'}: {one['msg']}" for one in errors)
+    field = str(errors[0]["loc"][0]) if errors and errors[0]["loc"] else None
+    unknown = [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden"]
+    return ValidationError(
+        f"{bound.schema.name} refuses {told}",
+        errors=errors,
+        field=field,
+        model=bound.model,
+        key=bound.schema.key_as_told(key),
+        backend=bound.backend.backend_name,
+        hint=nearest(unknown[0], [*bound.schema.fields, *bound.schema.declared.arguments]) if unknown else None,
+    )
+
+
+def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> Any:
+    """A copy with the changes, each validated by the model as an assignment would be."""
+    changes = with_arguments(bound, dict(changes))
+    candidate = bound.candidate(instance)
+    for name, value in changes.items():
+        if name not in bound.schema.fields:
+            known = [*bound.schema.fields, *bound.schema.declared.arguments]
+            raise ValidationError(
+                f"{bound.schema.name} has no field {name!r} to update", field=name, model=bound.model, hint=nearest(name, known)
+            )
+        try:
+            bound.model.__pydantic_validator__.validate_assignment(candidate, name, value)
+        except pydantic.ValidationError as error:
+            raise refused(bound, error, bound.schema.key_from(instance.__dict__)) from error
+    return candidate
+
+
+# -- the operations -----------------------------------------------------------------------------------------------------
+
+
+def create(bound: Bound, data: dict[str, Any]) -> Steps:
+    """Store a new row of this data; returns the instance."""
+    return insert(bound, "create", new_instance(bound, data), checked=True)
+
+
+def upsert(bound: Bound, data: dict[str, Any]) -> Steps:
+    """Store a row of this data, replacing one that is there; returns the instance."""
+    return insert(bound, "upsert", new_instance(bound, data), checked=True)
+
+
+def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = False) -> Steps:
+    """Store a whole row; `checked` says that the model has just validated the instance."""
+    if not bound.plain or bound.transaction() is not None:
+        return (yield from write(bound, operation, instance, None, checked=checked))
+    if checked:
+        record, fixed = bound.encode(instance), None
+    else:
+        record, fixed = check_fields(bound, instance, None)
+    key = required_key(bound, instance)
+    outcomes = yield bound.engine.compile_writes(bound, (Write(operation, bound, key, record),))
+    if outcomes[0].status != "ok":
+        raise failure(bound, operation, key, outcomes[0])
+    if fixed:
+        instance.__dict__.update(fixed)
+    set_state(instance, State(bound, None, record, key))
+    return instance
+
+
+def save(bound: Bound, instance: Any) -> Steps:
+    """Create a new instance, or store the changes of one that was loaded."""
+    if state_of(instance) is None:
+        yield from insert(bound, "create", instance)
+    else:
+        yield from update_row(bound, instance)
+    return instance
+
+
+def update(bound: Bound, instance: Any, changes: dict[str, Any]) -> Steps:
+    """Validate the changes as assignments on a copy, store them, then apply them to the instance."""
+    candidate = candidate_with(bound, instance, changes)
+    yield from update_row(bound, instance, candidate)
+    return instance
+
+
+def update_row(
+    bound: Bound,
+    instance: Any,
+    candidate: Any = None,
+    guard: Expr | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Steps:
+    """Store what differs from the row as loaded; `guard` is a further condition on the stored row."""
+    state = state_of(instance)
+    if not bound.plain or guard is not None or bound.transaction() is not None:
+        source = instance if candidate is None else candidate
+        yield from write(bound, "update", source, state, target=instance, guard=guard, options=options)
+        return instance
+    source = instance if candidate is None else candidate
+    stored = state.stored if state is not None else None
+    record, fixed = check_fields(bound, source, stored)
+    key = same_key(bound, source, state)
+    changes = record if stored is None else {name: value for name, value in record.items() if differs(value, stored[name])}
+    outcomes = yield bound.engine.compile_writes(bound, (Write("update", bound, key, record, dict(changes)),))
+    if outcomes[0].status != "ok":
+        raise failure(bound, "update", key, outcomes[0])
+    if source is not instance:
+        instance.__dict__.update(source.__dict__)
+    instance.__dict__.update(fixed)
+    set_state(instance, State(bound, None, record, key))
+    return instance
+
+
+def delete(
+    bound: Bound, instance: Any, guard: Expr | None = None, options: Mapping[str, Any] | None = None
+) -> Steps:
+    """Delete the row; returns whether it was there."""
+    state = state_of(instance)
+    if not bound.plain or guard is not None or bound.transaction() is not None:
+        try:
+            yield from write(bound, "delete", instance, state, target=instance, guard=guard, options=options)
+        except NotFoundError:
+            return False
+        return True
+    key = state.key if state is not None else required_key(bound, instance)
+    outcomes = yield bound.engine.compile_writes(bound, (Write("delete", bound, key),))
+    if outcomes[0].status == "missing":
+        return False
+    if outcomes[0].status != "ok":
+        raise failure(bound, "delete", key, outcomes[0])
+    return True
+
+
+# -- the long way: hooks, extensions, transactions --------------------------------------------------------------------
+
+
+def write(
+    bound: Bound,
+    asked: Operation,
+    source: Any,
+    state: State | None,
+    *,
+    target: Any = None,
+    guard: Expr | None = None,
+    checked: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Steps:
+    """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored."""
+    target = source if target is None else target
+    open_transaction = bound.transaction()
+    for _ in range(ATTEMPTS):
+        read = yield from _read_first(bound, asked, source, state)
+        prepared = prepare_write(
+            bound, asked, source, target, state, read, guard=guard, checked=checked, options=options
+        )
+        if open_transaction is not None:
+            open_transaction.add(prepared)
+            return target
+        outcomes = yield bound.engine.compile_writes(bound, (prepared.write,))
+        try:
+            prepared.finish(outcomes[0])
+        except StaleReadError:
+            continue
+        return target
+    raise ConflictError(
+        f"{bound.schema.name} changed under {ATTEMPTS} attempts to {asked} it",
+        model=bound.model,
+        key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
+        backend=bound.backend.backend_name,
+    )
+
+
+def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None) -> Steps:
+    """The stored row's values (or None) in a tuple, if an extension declares that it `reads` for this operation."""
+    operation = bound.chain.rewrites.get(asked, asked)
+    if operation not in bound.chain.reads:
+        return ()
+    key = state.key if state is not None else required_key(bound, source)
+    rows = yield bound.engine.compile_get(bound, (key,))
+    if rows[0] is None:
+        return (None,)
+    values = bound.values_from_row(rows[0])
+    dead = bound.chain.evict()
+    if dead is not None and evaluate(substitute(dead, {"now": bound.backend.clock()}), values):
+        return (None,)
+    return (values,)
+
+
+# -- batches ------------------------------------------------------------------------------------------------------------
+
+
+def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
+    """Create or upsert many rows, each by itself. BatchError tells the outcome of each, in order.
+
+    Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
+    """
+    instances, checked = _batch_instances(bound, items)
+    if operation == "upsert":
+        last = {bound.key_from(instance.__dict__): index for index, instance in enumerate(instances)}
+        chosen = sorted(last.values())
+    else:
+        chosen = list(range(len(instances)))
+    errors: list[Exception | None] = [None] * len(instances)
+    if bound.plain and bound.transaction() is None:
+        yield from _plain_batch(bound, operation, instances, chosen, checked, errors)
+    else:
+        for index in chosen:
+            try:
+                yield from insert(bound, operation, instances[index], checked=checked[index])
+            except MixstoreError as error:
+                errors[index] = error
+    failed = sum(error is not None for error in errors)
+    if failed:
+        raise BatchError(
+            f"{failed} of {len(errors)} rows failed; the first: {next(filter(None, errors))}",
+            outcomes=errors,
+            model=bound.model,
+            backend=bound.backend.backend_name,
+        )
+    return instances
+
+
+def _batch_instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool]]:
+    instances: list[Any] = []
+    checked: list[bool] = []
+    errors: list[dict[str, Any]] = []
+    for position, item in enumerate(items):
+        if isinstance(item, bound.model):
+            instances.append(item)
+            checked.append(False)
+            continue
+        try:
+            instances.append(new_instance(bound, dict(item)))
+            checked.append(True)
+        except ValidationError as error:
+            errors += [{**one, "loc": (position, *one["loc"])} for one in error.errors()]
+    if errors:
+        positions = sorted({one["loc"][0] for one in errors})
+        raise ValidationError(
+            f"{bound.schema.name} refuses the rows at {', '.join(map(str, positions))}; nothing was written",
+            errors=errors,
+            model=bound.model,
+        )
+    return instances, checked
+
+
+def _plain_batch(
+    bound: Bound, operation: Operation, instances: list[Any], chosen: list[int], checked: list[bool], errors: list[Any]
+) -> Steps:
+    writes: list[Write] = []
+    written: list[int] = []
+    for index in chosen:
+        instance = instances[index]
+        try:
+            record = bound.encode(instance) if checked[index] else check_fields(bound, instance, None)[0]
+            writes.append(Write(operation, bound, required_key(bound, instance), record))
+            written.append(index)
+        except ValidationError as error:
+            errors[index] = error
+    outcomes = yield from _executed(bound, writes)
+    for index, one, outcome in zip(written, writes, outcomes, strict=True):
+        if outcome.status == "ok":
+            set_state(instances[index], State(bound, None, one.record, one.key))
+        else:
+            errors[index] = failure(bound, operation, one.key, outcome)
+
+
+def _executed(bound: Bound, writes: list[Write]) -> Steps:
+    if not writes:
+        return []
+    plan = bound.engine.compile_batch(bound, writes)
+    if plan is not None:
+        return (yield plan)
+    outcomes = []
+    for one in writes:
+        outcomes += yield bound.engine.compile_writes(bound, (one,))
+    return outcomes
+
+
+# -- transactions -------------------------------------------------------------------------------------------------------
+
+
+def commit(writes: list[PreparedWrite]) -> Steps:
+    """All buffered writes in one atomic execute; then instances change and after-hooks run."""
+    if not writes:
+        return None
+    bound = writes[0].bound
+    outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
+    first_error: Exception | None = None
+    failed = [
+        (one, outcome)
+        for one, outcome in zip(writes, outcomes, strict=True)
+        if outcome.status not in ("ok", "skipped") and not (one.asked == "delete" and outcome.status == "missing")
+    ]
+    if failed:
+        failed[0][0].finish(failed[0][1])
+    for one, outcome in zip(writes, outcomes, strict=True):
+        try:
+            one.finish(outcome)
+        except Exception as error:
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
+    return None

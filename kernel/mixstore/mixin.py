@@ -1,0 +1,169 @@
+"""`Mixin`, what it declares, and the metaclass that models and mixins share."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from mixstore.errors import SchemaError, nearest
+from mixstore.extension import BackendExtension, ExtensionType
+from mixstore.fields import Field
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    from mixstore.query import QueryBuilder
+else:
+
+    def dataclass_transform(**_: Any) -> Callable[[Any], Any]:
+        return lambda decorated: decorated
+
+
+class query_method:  # noqa: N801  (used as a decorator)
+    """A mixin's method on queries: `f(query: QueryBuilder, ...) -> QueryBuilder`.
+
+    It is found on the builder (`User.where(...).include_expired()`) and on the model (`User.include_expired()`).
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: Any) -> Callable[..., QueryBuilder[Any]]:
+        from mixstore.query import QueryBuilder
+
+        return functools.partial(self.function, QueryBuilder.on(owner))
+
+
+_PARTS = ("required", "arguments", "meta", "options")
+
+
+@dataclass(slots=True)
+class Declared:
+    """What the mixins of a class declare, together."""
+
+    required: dict[type, bool] = field(default_factory=dict)
+    arguments: dict[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    query_methods: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: type) -> Declared:
+        """Everything declared along the MRO; the nearer class wins."""
+        declared = cls()
+        for base in reversed(model.__mro__):
+            members = vars(base)
+            told = members.get("Declares")
+            if told is not None:
+                declared.required[base] = bool(getattr(told, "required", False))
+                declared.arguments.update(getattr(told, "arguments", {}))
+                declared.meta.update(getattr(told, "meta", {}))
+                declared.options.update(getattr(told, "options", {}))
+            for name, member in members.items():
+                if isinstance(member, query_method):
+                    declared.query_methods[name] = member.function
+        return declared
+
+
+def snake_case(name: str) -> str:
+    """`SoftDelete` -> `soft_delete`, `TTL` -> `ttl`, `GSIIndex` -> `gsi_index`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _annotated_names(namespace: Mapping[str, Any]) -> set[str]:
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+        if annotate is not None:
+            return set(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF))
+    return set(namespace.get("__annotations__", {}))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, pydantic.Field))
+class MixstoreMeta(type(BaseModel)):  # type: ignore[misc]  # pydantic's metaclass has no public name
+    """pydantic's metaclass, plus the checks of the moment "define"."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], _frames: int = 3, **kwargs: Any
+    ) -> MixstoreMeta:
+        shadowing = _make_room_for_fields(name, bases, namespace)
+        if shadowing:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
+                cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        else:
+            cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        for field_name in shadowing:
+            type.__setattr__(cls, field_name, _NoDefault())
+        if not cls.__pydantic_complete__:
+            # Frames deeper than pydantic expects: let it look again where the class statement stands.
+            cls.model_rebuild(raise_errors=False, _parent_namespace_depth=_frames)
+        _name_extensions(cls, namespace)
+        _check_declares(cls, namespace.get("Declares"))
+        return cls  # type: ignore[no-any-return]
+
+
+class _NoDefault:
+    """Stands before a verb of the same name, so that subclasses don't take the verb as the field's default."""
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        raise AttributeError("this is a field")
+
+
+def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> set[str]:
+    """Let fields be called like a verb of the class (`count`); pydantic would take the verb as their default."""
+    own = _annotated_names(namespace)
+    shadowing: set[str] = set()
+    for base in bases:
+        class_verbs: frozenset[str] = getattr(base, "__class_verbs__", frozenset())
+        instance_verbs: frozenset[str] = getattr(base, "__instance_verbs__", frozenset())
+        for taken in sorted(own & instance_verbs):
+            raise SchemaError(
+                f"{name}.{taken}: a field can't have the name of a method of the instance",
+                hint=f"name it {taken}_ or the like; storage uses field names",
+            )
+        shadowing |= own & class_verbs
+    for field_name in shadowing:
+        namespace.setdefault(field_name, pydantic.Field())
+    return shadowing
+
+
+def _name_extensions(cls: type, namespace: Mapping[str, Any]) -> None:
+    for extension in namespace.values():
+        if isinstance(extension, ExtensionType) and extension.name is None:  # type: ignore[attr-defined]
+            if extension.__qualname__.startswith(f"{cls.__qualname__}."):
+                extension.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
+
+
+def _check_declares(cls: type, declares: type | None) -> None:
+    for name in vars(declares) if declares is not None else ():
+        if not name.startswith("_") and name not in _PARTS:
+            raise SchemaError(f"{cls.__name__}.Declares.{name} is nothing a mixin declares", hint=nearest(name, _PARTS))
+
+
+class Mixin(BaseModel, metaclass=MixstoreMeta):
+    """Base of mixins: fields and methods for models, and `BackendExtension` inner classes.
+
+    What a mixin declares stands in a nested class::
+
+        class Declares:
+            required = True                 # no active extension on the bound backend is an error at bind
+            arguments = {"expires_in": fn}  # keyword of create, upsert and update: fn(value, now) -> {field: value}
+            meta = {"ttl": timedelta}       # keys of Meta, with the type of their value
+            options = {"encrypted": bool}   # options of Field, with the type of their value
+    """
+
+    model_config = ConfigDict(extra="forbid", ignored_types=(ExtensionType, query_method))
+
+
+__all__ = ["BackendExtension", "Declared", "Mixin", "MixstoreMeta", "query_method", "snake_case"]

@@ -1,0 +1,257 @@
+"""`Model`: the ActiveRecord face. It knows no feature; every verb is a lifecycle that runs on the bound backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from mixstore import lifecycle, reads, state
+from mixstore.backend import Backend
+from mixstore.binding import bound_of
+from mixstore.chain import Entry
+from mixstore.definition import Definition
+from mixstore.extension import ExtensionType
+from mixstore.mixin import MixstoreMeta, query_method
+from mixstore.query import QueryBuilder
+from mixstore.registry import current
+from mixstore.state import state_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mixstore.bound import Bound
+
+
+class ModelMeta(MixstoreMeta):
+    """Checks a model when it is defined, and lets the registry know of it."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> ModelMeta:
+        kwargs.setdefault("_frames", 4)
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        if any(isinstance(base, ModelMeta) for base in bases):
+            cls.__mixstore_definition__ = definition = Definition(cls)  # type: ignore[attr-defined]
+            if not definition.abstract:
+                current().add_model(cls)
+        return cls  # type: ignore[return-value]
+
+
+class Model(BaseModel, metaclass=ModelMeta):
+    """A pydantic class whose instances are rows of a store.
+
+        class User(Model):
+            id: str = Field(primary_key=True)
+            email: str = Field(unique=True)
+
+    Verbs have async twins with an `a` in front. `create`, `upsert` and `update` raise `mixstore.ValidationError` for bad data,
+    the bare constructor pydantic's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", ignored_types=(ExtensionType, query_method))
+    __slots__ = ("__mixstore_state__",)
+    __class_verbs__: ClassVar[frozenset[str]]
+    __instance_verbs__: ClassVar[frozenset[str]]
+
+    # -- binding ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def bind(cls, backend: Backend | str | None, /) -> None:
+        """Use this backend (or the one of this name or URL) for this class and its subclasses; None takes it back."""
+        type.__setattr__(cls, "__mixstore_backend__", backend)
+        _forget_bounds(cls)
+
+    @classmethod
+    def extensions(cls) -> list[Entry]:
+        """What is active on the bound backend, in chain order, then what is not, each with its reason."""
+        return list(bound_of(cls).chain.entries)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, /, **data: Any) -> Self:
+        """Store a new row. ValidationError; DuplicateKeyError if the key or a unique value is taken."""
+        bound = bound_of(cls)
+        return bound.run("create", lifecycle.create(bound, data))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def acreate(cls, /, **data: Any) -> Self:
+        """`create()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("create", lifecycle.create(bound, data))  # type: ignore[no-any-return]
+
+    @classmethod
+    def upsert(cls, /, **data: Any) -> Self:
+        """Store a row, replacing the whole of one with the same key. ValidationError, DuplicateKeyError (unique values)."""
+        bound = bound_of(cls)
+        return bound.run("upsert", lifecycle.upsert(bound, data))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def aupsert(cls, /, **data: Any) -> Self:
+        """`upsert()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("upsert", lifecycle.upsert(bound, data))  # type: ignore[no-any-return]
+
+    @classmethod
+    def get(cls, key: Any = None, /, **filters: Any) -> Self | None:
+        """The row with this primary key (`get("u1")`, `get(id="u1")`) or this value of one unique field; or None."""
+        bound = bound_of(cls)
+        return bound.run("get", reads.get(bound, key, filters))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def aget(cls, key: Any = None, /, **filters: Any) -> Self | None:
+        """`get()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("get", reads.get(bound, key, filters))  # type: ignore[no-any-return]
+
+    # -- batches ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def batch_create(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
+        """Create many rows, each by itself; BatchError has the outcome of each, in order."""
+        bound = bound_of(cls)
+        return bound.run("batch_create", lifecycle.batch(bound, "create", items))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def abatch_create(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
+        """`batch_create()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("batch_create", lifecycle.batch(bound, "create", items))  # type: ignore[no-any-return]
+
+    @classmethod
+    def batch_upsert(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
+        """Upsert many rows; of two with one key the last wins."""
+        bound = bound_of(cls)
+        return bound.run("batch_upsert", lifecycle.batch(bound, "upsert", items))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def abatch_upsert(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
+        """`batch_upsert()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("batch_upsert", lifecycle.batch(bound, "upsert", items))  # type: ignore[no-any-return]
+
+    @classmethod
+    def batch_get(cls, keys: Iterable[Any], /) -> list[Self | None]:
+        """The rows with these keys, in their order; None where there is none."""
+        bound = bound_of(cls)
+        return bound.run("batch_get", reads.batch_get(bound, keys))  # type: ignore[no-any-return]
+
+    @classmethod
+    async def abatch_get(cls, keys: Iterable[Any], /) -> list[Self | None]:
+        """`batch_get()`, awaited."""
+        bound = bound_of(cls)
+        return await bound.arun("batch_get", reads.batch_get(bound, keys))  # type: ignore[no-any-return]
+
+    # -- queries ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def where(cls, /, *terms: Any, **filters: Any) -> QueryBuilder[Self]:
+        """A query: `User.where(age__gte=18).order_by("-age").limit(10).all()`."""
+        return QueryBuilder.on(cls).filter(*terms, **filters)
+
+    @classmethod
+    def search(cls, text: str, /, *, fields: Iterable[str] = ()) -> QueryBuilder[Self]:
+        """A full-text query over the searchable fields."""
+        return QueryBuilder.on(cls).search(text, fields=fields)
+
+    @classmethod
+    def all(cls) -> list[Self]:
+        """Every row."""
+        return QueryBuilder.on(cls).all()
+
+    @classmethod
+    async def aall(cls) -> list[Self]:
+        """`all()`, awaited."""
+        return await QueryBuilder.on(cls).aall()
+
+    @classmethod
+    def count(cls, /, **filters: Any) -> int:
+        """How many rows match."""
+        return cls.where(**filters).count()
+
+    @classmethod
+    async def acount(cls, /, **filters: Any) -> int:
+        """`count()`, awaited."""
+        return await cls.where(**filters).acount()
+
+    @classmethod
+    def exists(cls, /, **filters: Any) -> bool:
+        """Whether any row matches."""
+        return cls.where(**filters).exists()
+
+    @classmethod
+    async def aexists(cls, /, **filters: Any) -> bool:
+        """`exists()`, awaited."""
+        return await cls.where(**filters).aexists()
+
+    # -- instances ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> Self:
+        """Create the row if the instance is new, else store what changed since it was loaded. NotFoundError if it is gone."""
+        bound = _bound_for(self)
+        return bound.run("save", lifecycle.save(bound, self))  # type: ignore[no-any-return]
+
+    async def asave(self) -> Self:
+        """`save()`, awaited."""
+        bound = _bound_for(self)
+        return await bound.arun("save", lifecycle.save(bound, self))  # type: ignore[no-any-return]
+
+    def update(self, /, **changes: Any) -> Self:
+        """Validate the changes, store them, then apply them to this instance. NotFoundError, ValidationError."""
+        bound = _bound_for(self)
+        return bound.run("update", lifecycle.update(bound, self, changes))  # type: ignore[no-any-return]
+
+    async def aupdate(self, /, **changes: Any) -> Self:
+        """`update()`, awaited."""
+        bound = _bound_for(self)
+        return await bound.arun("update", lifecycle.update(bound, self, changes))  # type: ignore[no-any-return]
+
+    def delete(self) -> bool:
+        """Delete the row; False if it was not there."""
+        bound = _bound_for(self)
+        return bound.run("delete", lifecycle.delete(bound, self))  # type: ignore[no-any-return]
+
+    async def adelete(self) -> bool:
+        """`delete()`, awaited."""
+        bound = _bound_for(self)
+        return await bound.arun("delete", lifecycle.delete(bound, self))  # type: ignore[no-any-return]
+
+    def refresh(self) -> Self:
+        """Read the row again into this instance. NotFoundError if it is gone."""
+        bound = _bound_for(self)
+        return bound.run("refresh", reads.refresh(bound, self))  # type: ignore[no-any-return]
+
+    async def arefresh(self) -> Self:
+        """`refresh()`, awaited."""
+        bound = _bound_for(self)
+        return await bound.arun("refresh", reads.refresh(bound, self))  # type: ignore[no-any-return]
+
+
+def _bound_for(instance: Model) -> Bound:
+    """Where the instance came from, or for a new one where its class is bound."""
+    loaded = state_of(instance)
+    return loaded.bound if loaded is not None else bound_of(type(instance))
+
+
+def _forget_bounds(model: type) -> None:
+    type.__setattr__(model, "__mixstore_bound__", None)
+    for child in model.__subclasses__():
+        _forget_bounds(child)
+
+
+def _verbs(*, of_class: bool) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, member in vars(Model).items()
+        if not name.startswith("_")
+        and name != "model_config"
+        and isinstance(member, classmethod) is of_class
+        and (callable(member) or isinstance(member, classmethod))
+    )
+
+
+state.install(Model)
+Model.__class_verbs__ = _verbs(of_class=True)
+Model.__instance_verbs__ = _verbs(of_class=False)

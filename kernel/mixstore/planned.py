@@ -1,0 +1,172 @@
+"""`PlannedBackend`: a backend as a compiler and one place of I/O; the lifecycle is written once in front of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from mixstore import binding, lifecycle, reads
+from mixstore.backend import Backend, Capability
+from mixstore.expressions import TRUE, Expr
+from mixstore.query import QueryBuilder
+from mixstore.transaction import Transaction
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.query import Query
+    from mixstore.write import KeyValue, Write
+
+M = TypeVar("M")
+
+
+class Plan:
+    """What to do, ready to execute; the kernel only hands it on. One plan is one execute is one atomic unit."""
+
+    __slots__ = ()
+
+
+class QueryPlan(Plan):
+    """A compiled query, and what of it is left to the kernel.
+
+    residual: the filter that the engine could not apply exactly; with one, the engine must not have applied limit and offset.
+    ordered: rows come in the asked order. sliced: limit and offset have been applied.
+    """
+
+    __slots__ = ("index", "notes", "operation", "ordered", "pushed", "request", "residual", "scan", "sliced")
+
+    def __init__(
+        self,
+        operation: str,
+        *,
+        request: Any = None,
+        pushed: Expr = TRUE,
+        residual: Expr | None = None,
+        ordered: bool = True,
+        sliced: bool = True,
+        index: str | None = None,
+        scan: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.pushed = pushed
+        self.residual = residual
+        self.ordered = ordered
+        self.sliced = sliced
+        self.index = index
+        self.scan = scan
+        self.notes = notes
+
+
+class Rows(NamedTuple):
+    """The answer to a query plan: rows in the engine's own form, and the plan for the rows after them."""
+
+    rows: list[Any]
+    more: Plan | None = None
+
+
+class PlannedBackend(Backend):
+    """All of `Backend`, in front of a few primitives: pure `compile_*`, and `execute`.
+
+    Plans answer: `compile_get` a list of rows or None, one a key; `compile_query` `Rows`; `compile_count` an int, or `Rows`
+    to be counted; `compile_writes` and `compile_batch` a list of `Outcome`, one a write.
+    """
+
+    runs_extensions = True
+
+    @abstractmethod
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+        """A point read of these keys; not a query."""
+
+    @abstractmethod
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        """A query whose filter, order, limit and offset the engine applies as far as it can."""
+
+    @abstractmethod
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+        """Writes that happen all or not at all, each under its condition."""
+
+    @abstractmethod
+    def execute(self, plan: Any) -> Any:
+        """The only I/O. Driver exceptions leave as mixstore's, chained."""
+
+    async def aexecute(self, plan: Any) -> Any:
+        """`execute()`, awaited; by default in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self.execute, plan)
+
+    def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
+        """How many rows match, limit and offset aside."""
+        return self.compile_query(bound, query)
+
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan | None:
+        """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
+        return None
+
+    def prepare(self, bound: Bound) -> Any:
+        """What this backend wants to keep in `bound.native`, made once at bind."""
+        return None
+
+    def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        """How a row becomes a record that may be changed; None: rows are records, and are copied."""
+        return None
+
+    def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        """A prepared way from a row to python values, if there is a shorter one than by the record."""
+        return None
+
+    # -- the public contract, once for all ----------------------------------------------------------------------------
+
+    def create(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        bound = self.bound(model_class)
+        return bound.values_of(bound.run("create", lifecycle.create(bound, dict(data))))
+
+    def upsert(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        bound = self.bound(model_class)
+        return bound.values_of(bound.run("upsert", lifecycle.upsert(bound, dict(data))))
+
+    def get(self, model_class: type[Any], **filters: Any) -> dict[str, Any] | None:
+        bound = self.bound(model_class)
+        instance = bound.run("get", reads.get(bound, None, filters))
+        return None if instance is None else bound.values_of(instance)
+
+    def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
+        bound = self.bound(model_class)
+        return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance)))
+
+    def delete(self, model_class: type[Any], instance: Any) -> bool:
+        bound = self.bound(model_class)
+        return bool(bound.run("delete", lifecycle.delete(bound, instance)))
+
+    def query(self, model_class: type[M]) -> QueryBuilder[M]:
+        bound = self.bound(model_class)
+        return QueryBuilder(QueryBuilder.on(model_class).query, lambda: bound)
+
+    def count(self, model_class: type[Any], **filters: Any) -> int:
+        return self.query(model_class).filter(**filters).count()
+
+    def exists(self, model_class: type[Any], **filters: Any) -> bool:
+        return self.query(model_class).filter(**filters).exists()
+
+    def batch_create(self, model_class: type[Any], items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        bound = self.bound(model_class)
+        rows = bound.run("batch_create", lifecycle.batch(bound, "create", items))
+        return [bound.values_of(instance) for instance in rows]
+
+    def batch_get(self, model_class: type[Any], keys: Iterable[Any]) -> list[dict[str, Any] | None]:
+        bound = self.bound(model_class)
+        found = bound.run("batch_get", reads.batch_get(bound, keys))
+        return [None if instance is None else bound.values_of(instance) for instance in found]
+
+    def transaction(self) -> Transaction:
+        if Capability.ATOMIC_WRITES not in self.capabilities:
+            return super().transaction()
+        return Transaction(self)
+
+    def initialize(self, *models: type[Any]) -> None:
+        self.initialize_bound([self.bound(model) for model in models or binding.models_of(self)])
+
+    def initialize_bound(self, bounds: Sequence[Bound]) -> None:
+        """Create or extend what these models need; nothing by default."""

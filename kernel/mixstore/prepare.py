@@ -1,0 +1,375 @@
+"""One write through the chain, up to the `Write` that a backend compiles, and from its outcome back to the instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from mixstore.errors import (
+    ConflictError,
+    DuplicateKeyError,
+    HookError,
+    MixstoreError,
+    NotFoundError,
+    ValidationError,
+)
+from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
+from mixstore.state import State, set_state
+from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteContext
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.extension import BackendExtension
+    from mixstore.write import KeyValue, WriteChange
+
+
+class StaleReadError(ConflictError):
+    """The row that an extension read first has changed; the lifecycle tries again."""
+
+
+def differs(new: Any, old: Any) -> bool:
+    """Whether two stored values are not the same; True is not 1."""
+    return new is not old and (new != old or type(new) is not type(old))
+
+
+# -- fields -------------------------------------------------------------------------------------------------------------
+
+
+def check_fields(
+    bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record of an instance whose changed fields fit their annotation and constraints, and the values they became.
+
+    `old` is the record as loaded, `trusted` values known to be right: what equals them is not checked. The model's own
+    validators don't run. ValidationError names every field that does not fit.
+    """
+    values = instance.__dict__
+    fields = bound.schema.fields
+    record: dict[str, Any] | None
+    try:
+        record = bound.encode(instance)
+    except ValidationError:
+        record = None
+    suspects = fields if record is None or old is None else [n for n in fields if differs(record[n], old[n])]
+    fixed: dict[str, Any] = {}
+    errors: list[Any] = []
+    for name in suspects:
+        if trusted is not None and name in trusted and trusted[name] is values.get(name):
+            continue
+        try:
+            value = fields[name].validator(values[name])
+            if value is not values[name]:
+                fixed[name] = value
+        except KeyError:
+            errors.append({"type": "missing", "loc": (name,), "msg": "Field required"})
+        except pydantic.ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)
+            errors += [{**one, "loc": (name, *one["loc"])} for one in found]
+    if errors:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
+        raise ValidationError(
+            f"{bound.schema.name} refuses {told}", errors=errors, field=str(errors[0]["loc"][0]), model=bound.model
+        )
+    if record is None or fixed:
+        copied = instance.model_copy()
+        copied.__dict__.update(fixed)
+        record = bound.encode(copied)
+    return record, fixed
+
+
+def required_key(bound: Bound, instance: Any) -> KeyValue:
+    """The instance's key; ValidationError if a part of it is missing."""
+    key = bound.key_from(instance.__dict__)
+    if key is None:
+        missing = next((n for n in bound.schema.key_fields if instance.__dict__.get(n) is None), None)
+        raise ValidationError(
+            f"{bound.schema.name}: a part of the key is missing" + (f": {missing}" if missing else ""),
+            model=bound.model,
+            field=missing,
+        )
+    return key
+
+
+def same_key(bound: Bound, instance: Any, state: State | None) -> KeyValue:
+    """The instance's key, which a saved row can't change."""
+    key = required_key(bound, instance)
+    if state is not None and key != state.key:
+        raise ValidationError(
+            f"the key of a saved {bound.schema.name} can't change, to {bound.schema.key_as_told(key)!r}",
+            model=bound.model,
+            key=bound.schema.key_as_told(state.key),
+            hint="create a new row and delete the old one",
+        )
+    return key
+
+
+# -- errors -------------------------------------------------------------------------------------------------------------
+
+
+def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
+    """The error of an outcome that needs no look at the stored row."""
+    name = bound.schema.name
+    where: dict[str, Any] = {
+        "model": bound.model,
+        "key": bound.schema.key_as_told(key),
+        "backend": bound.backend.backend_name,
+    }
+    if outcome.status == "exists":
+        return DuplicateKeyError(f"{name} exists already", hint="upsert() replaces, save() of a loaded row updates", **where)
+    if outcome.status == "unique":
+        return DuplicateKeyError(f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where)
+    if outcome.status == "missing":
+        return NotFoundError(f"{name} to {operation} is not there", **where)
+    return ConflictError(f"{name} changed while it was written; nothing was stored", **where)
+
+
+def hook_failed(
+    bound: Bound, owner: str, hook: str, key: KeyValue | None, error: Exception, stored: bool = False
+) -> MixstoreError:
+    """The error of a hook that raised: mixstore's own with the place added, ValueError as ValidationError, else HookError."""
+    told = f"{owner}.{hook}"
+    shown = bound.schema.key_as_told(key)
+    if isinstance(error, MixstoreError):
+        error.model = error.model or bound.model
+        error.key = shown if error.key is None else error.key
+        error.hook = error.hook or told
+        return error
+    state = "the row is stored" if stored else "nothing was stored"
+    kind = ValidationError if isinstance(error, ValueError) and not stored else HookError
+    failed = kind(
+        f"{told} raised {type(error).__name__}: {error}; {state}",
+        model=bound.model,
+        key=shown,
+        backend=bound.backend.backend_name,
+    )
+    failed.hook = told
+    return failed
+
+
+# -- preparing ----------------------------------------------------------------------------------------------------------
+
+
+class PreparedWrite:
+    """A write that is ready, and what happens with its outcome."""
+
+    __slots__ = ("asked", "bound", "candidate", "conditions", "context", "target", "visibility", "write")
+
+    def __init__(
+        self,
+        bound: Bound,
+        asked: Operation,
+        candidate: Any,
+        target: Any,
+        context: WriteContext,
+        write: Write,
+        conditions: list[Condition],
+        visibility: Expr,
+    ) -> None:
+        self.bound = bound
+        self.asked = asked
+        self.candidate = candidate
+        self.target = target
+        self.context = context
+        self.write = write
+        self.conditions = conditions
+        self.visibility = visibility
+
+    def finish(self, outcome: Outcome) -> None:
+        """Change the caller's instance and run the after-hooks, or raise what the outcome means."""
+        if outcome.status != "ok":
+            raise self._failure(outcome)
+        bound, write = self.bound, self.write
+        if write.op != "delete":
+            self.target.__dict__.update(self.candidate.__dict__)
+            set_state(self.target, State(bound, None, write.record, write.key))
+        for extension, hook in bound.chain.after_write:
+            try:
+                hook(self.context, outcome)
+            except Exception as error:
+                raise hook_failed(bound, type(extension).__qualname__, "after_write", write.key, error, True) from error
+        self._model_hooks("after_delete" if self.asked == "delete" else "after_save")
+
+    def _model_hooks(self, event: str) -> None:
+        for hook in self.bound.schema.hooks[event]:
+            try:
+                hook(self.target, self.context)
+            except Exception as error:
+                raise hook_failed(self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, True) from error
+
+    def _failure(self, outcome: Outcome) -> MixstoreError:
+        bound, write = self.bound, self.write
+        if outcome.status == "exists" and write.absent:
+            return StaleReadError("the row appeared in between")
+        if outcome.status != "condition" or outcome.stored is None:
+            return failure(bound, self.asked, write.key, outcome)
+        values = bound.values_from_row(outcome.stored)
+        if not evaluate(self.visibility, values):
+            status = Outcome("exists" if write.op == "upsert" else "missing")
+            return failure(bound, self.asked, write.key, status)
+        for condition in self.conditions:
+            if not evaluate(condition.expr, values):
+                error = condition.error(values)
+                if isinstance(error, MixstoreError):
+                    error.model = error.model or bound.model
+                    error.key = bound.schema.key_as_told(write.key) if error.key is None else error.key
+                    error.backend = error.backend or bound.backend.backend_name
+                return error  # type: ignore[return-value]
+        return failure(bound, self.asked, write.key, outcome)
+
+
+def prepare_write(
+    bound: Bound,
+    asked: Operation,
+    source: Any,
+    target: Any,
+    state: State | None,
+    read: tuple[Mapping[str, Any] | None, ...] = (),
+    *,
+    guard: Expr | None = None,
+    checked: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> PreparedWrite:
+    """Run the write side of the chain. `read` holds the stored row's values (or None) if an extension asked for them."""
+    chain = bound.chain
+    operation: Operation = chain.rewrites.get(asked, asked)  # type: ignore[assignment]
+    candidate = bound.candidate(source)
+    trusted = dict(candidate.__dict__) if checked else None
+    now = bound.backend.clock()
+    key = state.key if state is not None else bound.key_from(candidate.__dict__)
+    old = bound.plain_record(state.stored) if state is not None else None
+    previous = read[0] if read else (bound.decode(old) if old is not None else None)
+    context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now)
+    _before_hooks(bound, asked, candidate, context)
+    conditions, side_writes = _before_write(bound, candidate, context)
+    if read:
+        conditions.append(_unchanged(bound, operation, read[0]))
+    if guard is not None:
+        conditions.append(Condition(substitute(guard, {"now": now}), _no_longer_matches))
+    record = None
+    changes = None
+    if operation != "delete":
+        record, changes = _stored(bound, operation, candidate, state, old, trusted, key)
+        key = same_key(bound, candidate, state)
+    elif key is None:
+        key = required_key(bound, candidate)
+    context.key = key
+    visibility = _visibility(bound, operation, options or {}, now)
+    wanted = conjunction(visibility, *[condition.expr for condition in conditions])
+    evict = chain.evict() if operation != "delete" else None
+    write = Write(
+        operation,
+        bound,
+        key,
+        record,
+        changes,
+        condition=None if wanted is TRUE else wanted,
+        evict=None if evict is None else substitute(evict, {"now": now}),
+        side_writes=tuple(_side_write(bound, side) for side in side_writes),
+        absent=operation == "upsert" and bool(read) and read[0] is None,
+    )
+    return PreparedWrite(bound, asked, candidate, target, context, write, conditions, visibility)
+
+
+def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContext) -> None:
+    for hook in bound.schema.hooks["before_delete" if asked == "delete" else "before_save"]:
+        try:
+            hook(candidate, context)
+        except Exception as error:
+            raise hook_failed(bound, bound.schema.name, hook.__name__, context.key, error) from error
+
+
+def _before_write(
+    bound: Bound, candidate: Any, context: WriteContext
+) -> tuple[list[Condition], list[SideWrite]]:
+    conditions: list[Condition] = []
+    side_writes: list[SideWrite] = []
+    values = candidate.__dict__
+    for extension, hook in bound.chain.before_write:
+        change: WriteChange | None = _called(bound, extension, "before_write", context.key, hook, context)
+        if change is None:
+            continue
+        for name, value in change.values.items():
+            bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
+            values[name] = value
+        if change.condition is not None:
+            conditions.append(change.condition)
+        side_writes += change.side_writes
+    return conditions, side_writes
+
+
+def _called(
+    bound: Bound, extension: BackendExtension, name: str, key: KeyValue | None, hook: Callable[..., Any], *args: Any
+) -> Any:
+    try:
+        return hook(*args)
+    except Exception as error:
+        raise hook_failed(bound, type(extension).__qualname__, name, key, error) from error
+
+
+def _stored(
+    bound: Bound,
+    operation: str,
+    candidate: Any,
+    state: State | None,
+    old: Mapping[str, Any] | None,
+    trusted: Mapping[str, Any] | None,
+    key: KeyValue | None,
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The stored record, and for an update what of it is new."""
+    plain, fixed = check_fields(bound, candidate, old, trusted)
+    candidate.__dict__.update(fixed)
+    for extension, hook in bound.chain.validate:
+        _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
+    record = plain
+    for extension, hook in bound.chain.serialize:
+        before = record
+        record = _called(bound, extension, "serialize", key, hook, dict(before))
+        for name in bound.schema.fields:
+            if name not in bound.chain.opaque and (name not in record or differs(record[name], before[name])):
+                raise HookError(
+                    f"{type(extension).__qualname__}.serialize changed {name!r}, which it does not declare as opaque",
+                    model=bound.model,
+                )
+    if operation != "update":
+        return record, None
+    if state is None or old is None:
+        return record, dict(record)
+    changed = {name for name in bound.schema.fields if differs(plain[name], old[name])}
+    stored = state.stored
+    changes = {
+        name: value
+        for name, value in record.items()
+        if (name in changed if name in bound.schema.fields else differs(value, stored.get(name)))
+    }
+    changes.update({name: REMOVE for name in stored if name not in record})
+    return record, changes
+
+
+def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: Any) -> Expr:
+    chain = bound.chain
+    if operation in ("update", "delete"):
+        return substitute(chain.visibility(options), {"now": now})
+    veil = chain.veil() if operation == "upsert" else None
+    return TRUE if veil is None else substitute(~veil, {"now": now})
+
+
+def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -> Condition:
+    fields = bound.chain.reads.get(operation, ())
+    same = TRUE if values is None else conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
+    return Condition(same, lambda stored: StaleReadError("the row changed in between"))
+
+
+def _no_longer_matches(stored: Mapping[str, Any]) -> Exception:
+    return ConflictError("the row no longer matches the query")
+
+
+def _side_write(bound: Bound, side: SideWrite) -> Write:
+    """A row of an internal model: through its adapter, on the same backend, with no chain."""
+    other = bound.backend.bound(type(side.instance))
+    key = required_key(other, side.instance)
+    if side.op == "delete":
+        return Write("delete", other, key)
+    record = other.encode(side.instance)
+    return Write(side.op, other, key, record, dict(record) if side.op == "update" else None)

@@ -1,0 +1,201 @@
+"""`ModelSchema`: what the kernel knows of a model class. Compiled once, when the model is first used; frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticUndefined, PydanticUndefinedType
+
+from mixstore import codecs, types
+from mixstore.errors import ConfigurationError, SchemaError, nearest
+from mixstore.expressions import Order
+from mixstore.keys import Key, marked_keys
+
+if TYPE_CHECKING:
+    from mixstore.definition import Definition
+    from mixstore.types import FieldType
+    from mixstore.write import KeyValue
+
+HIDDEN_KEY = ("_pk", "_sk")
+"""Attributes of a record that hold a rendered key; no field can start with an underscore."""
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of a model: its type as stores see it, its default, its options."""
+
+    name: str
+    type: FieldType
+    required: bool
+    default: Any
+    default_factory: Callable[[], Any] | None
+    options: Mapping[str, Any]
+    constraint: Any
+
+    def option(self, name: str) -> Any:
+        """The value of an option, or None."""
+        return self.options.get(name)
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a default, by value or factory."""
+        return not self.required
+
+    def make_default(self) -> Any:
+        """A default, made anew."""
+        if self.default_factory is not None:
+            return self.default_factory()
+        decode = codecs.copier(self.type).decode
+        return self.default if decode is None or self.default is None else decode(self.default)
+
+    @cached_property
+    def validator(self) -> Callable[[Any], Any]:
+        """Checks a value against the annotation and its constraints, without the model's own validators."""
+        return TypeAdapter(self.constraint).validator.validate_python
+
+    @cached_property
+    def coerce(self) -> Callable[[Any], Any]:
+        """Turns a value into the field's type, without its constraints."""
+        return TypeAdapter(types.bare(self.constraint)).validator.validate_python
+
+
+class ModelSchema:
+    """Everything about a model class that does not depend on a backend.
+
+    `fields` in the order of definition; `key_fields` are the fields the primary key is made of; `hidden_key` names the attributes
+    of a record that hold a rendered key (empty when the key fields themselves are the key).
+    """
+
+    def __init__(self, model: type[Any], definition: Definition) -> None:
+        self.model = model
+        self.definition = definition
+        self.name = model.__name__
+        self.meta = definition.meta
+        self.entity: str = definition.meta.get("entity") or model.__name__
+        self.declared = definition.declared
+        self.hooks = definition.hooks
+        self.fields = {name: _spec(model, definition, name, info) for name, info in model.__pydantic_fields__.items()}
+        self._resolve_key()
+        self.unique = tuple(name for name, spec in self.fields.items() if spec.option("unique"))
+        self.indexed = tuple(name for name, spec in self.fields.items() if spec.option("index"))
+        self.searchable = tuple(name for name, spec in self.fields.items() if spec.option("searchable"))
+        self._check_options()
+
+    def _resolve_key(self) -> None:
+        primary = tuple(name for name, spec in self.fields.items() if spec.option("primary_key"))
+        template = self.meta.get("key")
+        methods = marked_keys(self.model)
+        told = [text for text, given in (("Field(primary_key=True)", primary), ("Meta.key", template), ("@partition_key", methods)) if given]
+        if len(told) != 1:
+            problem = f"has its key declared {len(told)} times: {', '.join(told)}" if told else "has no primary key"
+            raise SchemaError(
+                f"{self.name} {problem}",
+                model=self.model,
+                hint='declare one of: a Field(primary_key=True), Meta.key = Key(partition="..."), a @partition_key method',
+            )
+        self.template: Key | None = template
+        self.key_methods: tuple[Callable[[Any], Any], ...] = methods
+        self.hidden_key = HIDDEN_KEY[: self._parts()] if template or methods else ()
+        self.key_fields = primary or (template.fields if template else ())
+        for name in self.key_fields:
+            if name not in self.fields:
+                raise SchemaError(f"{self.name}.Meta.key names no field: {name!r}", hint=nearest(name, self.fields))
+            if not self.fields[name].type.scalar or self.fields[name].type.nullable:
+                raise SchemaError(f"{self.name}.{name}: a key is one plain value and never None", model=self.model)
+        names = self.hidden_key or self.key_fields
+        self.key_names: tuple[str, ...] = names
+        self.key_order = tuple(Order((name,)) for name in names)
+        self.text_key = len(primary) == 1 and self.fields[primary[0]].type.kind == "str"
+
+    def _parts(self) -> int:
+        if self.template is not None:
+            return 1 if self.template.sort is None else 2
+        return len(self.key_methods)
+
+    def _check_options(self) -> None:
+        for name, spec in self.fields.items():
+            for option in ("unique", "index"):
+                if spec.option(option) and not spec.type.scalar:
+                    raise SchemaError(f"{self.name}.{name}: {option}=True needs a plain value, not {spec.type.kind}")
+            if spec.option("searchable") and (spec.type.stored or spec.type.kind) != "str":
+                raise SchemaError(f"{self.name}.{name}: searchable=True needs text, not {spec.type.kind}")
+
+    def key_from(self, values: Mapping[str, Any]) -> KeyValue | None:
+        """The key that these python values make, or None if a part of it is missing."""
+        if self.template is not None:
+            rendered = [part.render(values) for part in (self.template.partition, self.template.sort) if part is not None]
+            return None if None in rendered else tuple(rendered)
+        if self.key_methods:
+            return self._key_by_methods(values)
+        try:
+            key = tuple([values[name] for name in self.key_fields])
+        except KeyError:
+            return None
+        return None if None in key else key
+
+    def _key_by_methods(self, values: Mapping[str, Any]) -> KeyValue | None:
+        holder = object.__new__(self.model)
+        object.__setattr__(holder, "__dict__", dict(values))
+        object.__setattr__(holder, "__pydantic_extra__", None)
+        object.__setattr__(holder, "__pydantic_private__", None)
+        try:
+            return tuple([str(method(holder)) for method in self.key_methods])
+        except AttributeError:
+            return None
+
+    def key_as_told(self, key: KeyValue | None) -> Any:
+        """A key as it is shown to people: the value itself, or a dict by name."""
+        if key is None:
+            return None
+        return key[0] if len(key) == 1 and not self.hidden_key else dict(zip(self.key_names, key, strict=True))
+
+    def field(self, name: str, problem: str = "has no field") -> FieldSpec:
+        """The field of that name; SchemaError with the nearest one otherwise."""
+        if name not in self.fields:
+            raise SchemaError(f"{self.name} {problem} {name!r}", model=self.model, hint=nearest(name, self.fields))
+        return self.fields[name]
+
+
+def _spec(model: type[Any], definition: Definition, name: str, info: Any) -> FieldSpec:
+    where = f"{model.__name__}.{name}"
+    default = info.default
+    factory = info.default_factory
+    if factory is not None and info.default_factory_takes_validated_data:
+        factory = None
+    return FieldSpec(
+        name=name,
+        type=types.describe(types.annotated(info), where),
+        required=info.is_required() or (isinstance(default, PydanticUndefinedType) and factory is None),
+        default=None if default is PydanticUndefined else default,
+        default_factory=factory,
+        options=definition.options[name],
+        constraint=types.constrained(info.annotation, info.metadata),
+    )
+
+
+def schema_of(model: type[Any]) -> ModelSchema:
+    """The schema of a concrete model, compiled at its first use."""
+    schema: ModelSchema | None = vars(model).get("__mixstore_schema__")
+    if schema is None:
+        schema = _compile(model)
+        type.__setattr__(model, "__mixstore_schema__", schema)
+    return schema
+
+
+def _compile(model: type[Any]) -> ModelSchema:
+    definition: Definition | None = vars(model).get("__mixstore_definition__")
+    if definition is None:
+        raise ConfigurationError(f"{model!r} is not a mixstore Model", hint="class Thing(Model): ...")
+    if definition.abstract:
+        raise SchemaError(
+            f"{model.__name__} is abstract and can't be stored",
+            model=model,
+            hint="subclass it; a generic model is parametrised and named: class Users(Page[User]): ...",
+        )
+    if not model.__pydantic_complete__ and not model.model_rebuild(raise_errors=False):
+        model.model_rebuild()  # raises pydantic's own error, which names the missing type
+    return ModelSchema(model, definition)

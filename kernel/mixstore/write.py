@@ -1,0 +1,163 @@
+"""Writes as values: what the lifecycle asks a backend to do, and what the backend answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from mixstore.expressions import Expr
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+
+Operation = Literal["create", "upsert", "update", "delete"]
+KeyValue = tuple[Any, ...]
+"""The primary key of a row: the values of its key fields, or its rendered partition and sort key."""
+
+
+class _Remove:
+    def __repr__(self) -> str:
+        return "REMOVE"
+
+
+REMOVE = _Remove()
+"""As a change: the attribute goes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """As a change: the number grows by `by` inside the engine, without a read."""
+
+    by: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold on the stored row for a write to happen.
+
+    `error` makes the exception from the values of the row that is stored instead.
+    """
+
+    expr: Expr
+    error: Callable[[Mapping[str, Any]], Exception]
+
+
+class Write:
+    """One row to write: data, compiled by a backend together with others into one atomic plan.
+
+    `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE or Add
+    (update). `condition` must hold on the stored row, or the outcome is `condition`; for an upsert it must hold on a row that
+    is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value is replaced.
+    `absent` asks of an upsert that there be no (live) row.
+    """
+
+    __slots__ = ("absent", "bound", "changes", "condition", "evict", "key", "op", "record", "side_writes")
+
+    def __init__(
+        self,
+        op: Operation,
+        bound: Bound,
+        key: KeyValue,
+        record: dict[str, Any] | None = None,
+        changes: dict[str, Any] | None = None,
+        condition: Expr | None = None,
+        evict: Expr | None = None,
+        side_writes: tuple[Write, ...] = (),
+        absent: bool = False,
+    ) -> None:
+        self.op = op
+        self.bound = bound
+        self.key = key
+        self.record = record
+        self.changes = changes
+        self.condition = condition
+        self.evict = evict
+        self.side_writes = side_writes
+        self.absent = absent
+
+    def __repr__(self) -> str:
+        return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
+
+
+class Outcome:
+    """What became of one write. Anything but `ok` means that nothing of its atomic unit was stored.
+
+    status: `ok`; `exists` (the key is taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row
+    that is there); `unique` (the value of `field` is taken); `skipped` (another write of the unit failed).
+    """
+
+    __slots__ = ("field", "status", "stored")
+
+    def __init__(
+        self,
+        status: Literal["ok", "exists", "missing", "condition", "unique", "skipped"],
+        stored: Any = None,
+        field: str | None = None,
+    ) -> None:
+        self.status = status
+        self.stored = stored
+        self.field = field
+
+    def __repr__(self) -> str:
+        return f"Outcome({self.status!r}, field={self.field!r})"
+
+
+OK = Outcome("ok")
+SKIPPED = Outcome("skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteChange:
+    """What an extension's `before_write` wants: changed values, a condition, rows to write in the same atomic unit."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    condition: Condition | None = None
+    side_writes: tuple[SideWrite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SideWrite:
+    """A row of an internal model that lives and dies with the write that carries it.
+
+    `instance` is written through the adapter, with no chain, on the same backend. For a delete only its key counts.
+    """
+
+    op: Operation
+    instance: Any
+
+
+class WriteContext:
+    """What an extension or a hook may know of a write. Read-only.
+
+    `operation` is what will be done and `asked` what the caller asked for (they differ when an extension rewrites, say,
+    delete to update). `values` are the row's new python values, `previous` the row's values as far as they are known: as
+    loaded, or as read for an extension that declares `reads`. `now` is one moment for the whole operation, in UTC.
+    """
+
+    __slots__ = ("_values", "asked", "key", "model", "now", "operation", "previous")
+
+    def __init__(
+        self,
+        operation: Operation,
+        asked: Operation,
+        model: type,
+        key: KeyValue | None,
+        values: dict[str, Any],
+        previous: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> None:
+        self.operation = operation
+        self.asked = asked
+        self.model = model
+        self.key = key
+        self.previous = previous
+        self.now = now
+        self._values = values
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The row's python values, by field, as they stand after the extensions before."""
+        return MappingProxyType(self._values)
