@@ -184,6 +184,14 @@ def test_a_model_equals_the_dict_of_its_fields() -> None:
     assert not holds(Address(city="Rome"), "eq", Address(city="Oslo"))
 
 
+def test_what_a_model_holds_beyond_its_fields_counts_too() -> None:
+    class Open(BaseModel, extra="allow"):
+        city: str
+
+    assert holds(Open(city="Rome", mayor="x"), "eq", {"city": "Rome", "mayor": "x"})
+    assert not holds(Open(city="Rome", mayor="x"), "eq", Open(city="Rome"))
+
+
 @pytest.mark.parametrize("lookup", ORDERINGS)
 def test_containers_are_in_no_order(lookup: str) -> None:
     assert not holds([1], lookup, [2])
@@ -300,6 +308,9 @@ def test_a_path_names_keys_that_are_no_text_by_their_text() -> None:
     assert evaluate(Compare(("x", "3"), "eq", "c"), {"x": {2: "b", 3: "c"}})
     assert evaluate(Compare(("x", "red"), "eq", 1), {"x": {Color.RED: 1}})
     assert evaluate(Compare(("x", "2025-01-01"), "eq", 1), {"x": {date(2025, 1, 1): 1}})
+    assert evaluate(
+        Compare(("x", "0999-01-01T12:00:00.000000Z"), "eq", 1), {"x": {NOON.replace(year=999): 1}}
+    )
     assert evaluate(Compare(("x", "4"), "eq", None), {"x": {3: "c"}})
 
 
