@@ -29,15 +29,13 @@ from typing import (
 )
 from uuid import UUID
 
-import annotated_types
 import pydantic
 import pytest
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, TypeAdapter
-from pydantic import ValidationError as PydanticError
+from pydantic import BaseModel, BeforeValidator, Field
 from typing_extensions import TypeAliasType
 
 from mixstore.errors import SchemaError
-from mixstore.types import annotated, bare, constrained, describe, forms
+from mixstore.types import describe
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -293,82 +291,6 @@ def test_two_literals_stored_alike_are_refused() -> None:
         describe(Literal[Color.RED, "red"], "User.x")
 
 
-@pytest.mark.parametrize(
-    "annotation",
-    [
-        int | float,
-        str | bytes,
-        str | datetime,
-        date | datetime,
-        UUID | str,
-        Color | str,
-        ipaddress.IPv4Address | ipaddress.IPv6Address,
-        list[int] | tuple[int, int],
-        set[int] | list[int],
-        Cat | Dog,
-        Cat | dict[str, int],
-        timedelta | int,
-        int | Any,
-        Literal[1, "a"] | Color,
-    ],
-)
-def test_a_union_whose_members_are_stored_alike_is_refused(annotation: Any) -> None:
-    with pytest.raises(SchemaError, match=r"User\.x: .* both stored as .* can't be told apart"):
-        describe(annotation, "User.x")
-
-
-@pytest.mark.parametrize(
-    ("annotation", "told"),
-    [
-        (str | Literal["auto"], "str"),
-        (Literal["a"] | Literal["b"], "Literal['a', 'b']"),
-        (int | Literal["auto", 3], "int | Literal['auto']"),
-        (bool | int | str, "bool | int | str"),
-        (Annotated[int, Field(gt=0)] | Annotated[int, Field(lt=9)], "int"),
-        (pydantic.UUID4 | pydantic.UUID1, "UUID"),
-    ],
-)
-def test_a_union_is_simplified_where_its_values_are_the_same(annotation: Any, told: str) -> None:
-    assert str(describe(annotation, "User.x")) == told
-
-
-@pytest.mark.parametrize(
-    "annotation",
-    [
-        Annotated[Cat | Dog, Field(discriminator="kind")],
-        Annotated[Cat | Dog | None, pydantic.Discriminator("kind")],
-        Optional[Annotated[Cat | Dog, Field(discriminator="kind")]],
-        Annotated[TypeAliasType("Pet", Cat | Dog), Field(discriminator="kind")],
-    ],
-)
-def test_a_discriminated_union_may_hold_models(annotation: Any) -> None:
-    described = describe(annotation, "User.x")
-    assert (described.kind, described.discriminator) == ("union", "kind")
-    assert [member.python for member in described.args] == [Cat, Dog]
-
-
-def test_the_discriminator_of_a_field_is_read_from_its_field_info() -> None:
-    class Owner(BaseModel):
-        pet: Cat | Dog = Field(discriminator="kind")
-
-    info = Owner.model_fields["pet"]
-    assert describe(info, "Owner.pet").discriminator == "kind"
-    assert describe(annotated(info), "Owner.pet").discriminator == "kind"
-    assert describe(Owner, "Home.owner").nested()["pet"].discriminator == "kind"
-
-
-def test_a_discriminated_union_stays_whole_among_other_members() -> None:
-    described = describe(Annotated[Cat | Dog, Field(discriminator="kind")] | str, "User.x")
-    assert [member.kind for member in described.args] == ["union", "str"]
-    assert forms(described) == {"object", "text"}
-
-
-def test_a_discriminator_that_is_a_function_is_refused() -> None:
-    tagged = Annotated[Cat, pydantic.Tag("c")] | Annotated[Dog, pydantic.Tag("d")]
-    with pytest.raises(SchemaError, match="can't be a function"):
-        describe(Annotated[tagged, pydantic.Discriminator(lambda value: "c")], "User.x")
-
-
 def test_nested_models_have_fields() -> None:
     fields = describe(Address, "User.address").nested()
     assert {name: str(inner) for name, inner in fields.items()} == {"city": "str", "zip": "int | None"}
@@ -419,77 +341,3 @@ def test_scalars_are_one_value_and_orderable_if_of_one_type(
 ) -> None:
     described = describe(annotation, "User.x")
     assert (described.scalar, described.orderable) == (scalar, orderable)
-
-
-def shout(text: str) -> str:
-    return text.upper() + "!"
-
-
-@pytest.mark.parametrize(
-    ("annotation", "stripped"),
-    [
-        (int, int),
-        (Annotated[int, Field(gt=3)], int),
-        (Optional[Annotated[int, Field(gt=3)]], Optional[int]),
-        (list[Annotated[str, AfterValidator(shout)]], list[str]),
-        (dict[str, Annotated[int, annotated_types.Gt(3)] | None], dict[str, Optional[int]]),
-        (tuple[Annotated[int, Field(gt=3)], ...], tuple[int, ...]),
-        (tuple[()], tuple[()]),
-        (Annotated[str, PlainSerializer(shout)], str),
-        (pydantic.EmailStr, str),
-        (pydantic.PositiveInt, int),
-        (pydantic.PastDate, date),
-        (pydantic.AwareDatetime, datetime),
-        (pydantic.ByteSize, int),
-        (Level, Level),
-        (UserId, int),
-        (Pair[UserId], tuple[int, int]),
-        (Literal["a"], Literal["a"]),
-        (Any, Any),
-    ],
-)
-def test_bare_strips_validators_and_constraints_at_every_depth(annotation: Any, stripped: Any) -> None:
-    assert bare(annotation) == stripped
-
-
-def test_bare_keeps_discriminators() -> None:
-    adapter = TypeAdapter(
-        bare(list[Annotated[Cat | Dog, Field(discriminator="kind"), AfterValidator(shout)]])
-    )
-    assert adapter.validate_python([{"kind": "wolf"}]) == [Dog(kind="wolf")]
-
-
-def test_bare_and_constrained_leave_recursive_aliases_usable() -> None:
-    assert TypeAdapter(bare(Tree)).validate_python({"a": {}}) == {"a": {}}
-    assert bare(pydantic.JsonValue) is pydantic.JsonValue
-
-
-def test_constrained_keeps_constraints_only() -> None:
-    class Account(BaseModel):
-        name: Annotated[str, AfterValidator(shout), Field(max_length=4, pattern="^[a-z]+$")]
-        scores: list[Annotated[int, Field(ge=0), BeforeValidator(abs)]] = Field(max_length=2)
-        secret: pydantic.Base64Bytes = b""
-        limit: Annotated[int | None, Field(strict=True), AfterValidator(shout)] = None
-
-    def checker(name: str) -> Callable[[Any], Any]:
-        info = Account.model_fields[name]
-        return TypeAdapter(constrained(info.annotation, info.metadata)).validate_python
-
-    assert checker("name")("abc") == "abc"
-    assert checker("scores")([1, 2]) == [1, 2]
-    assert checker("secret")(b"raw") == b"raw"
-    for name, bad in [
-        ("name", "abcde"),
-        ("name", "ABC"),
-        ("scores", [-1]),
-        ("scores", [1, 2, 3]),
-        ("limit", "5"),
-    ]:
-        with pytest.raises(PydanticError):
-            checker(name)(bad)
-
-
-def test_constrained_drops_foreign_metadata() -> None:
-    assert (
-        constrained(int, [object(), "a note", annotated_types.Gt(3)]) == Annotated[int, annotated_types.Gt(3)]
-    )
