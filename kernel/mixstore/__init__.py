@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.backend import Backend, Capability
+from mixstore.chain import NOW
 from mixstore.config import configure, connect
 from mixstore.errors import (
     AccessDeniedError,
@@ -77,6 +78,7 @@ __all__ = [
     "Model",
     "ModelAdapter",
     "MultipleResultsError",
+    "NOW",
     "NotFoundError",
     "Outcome",
     "Page",

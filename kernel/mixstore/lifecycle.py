@@ -52,7 +52,10 @@ def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()
     """The fields to set: the arguments that mixins declare (`expires_in`) turned into fields."""
     arguments = bound.schema.declared.arguments
     for name in [name for name in data if name in arguments]:
-        fields = arguments[name](data.pop(name), bound.backend.clock())
+        try:
+            fields = arguments[name](data.pop(name), bound.backend.clock())
+        except (ValueError, TypeError) as error:
+            raise ValidationError(f"{bound.schema.name}: {name}: {error}", field=name, model=bound.model) from error
         for field, value in fields.items():
             if field in data:
                 raise ValidationError(

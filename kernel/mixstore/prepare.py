@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from mixstore import lookups
 from mixstore.errors import (
     ConflictError,
     DuplicateKeyError,
@@ -267,7 +268,7 @@ def prepare_write(
         condition=None if wanted is TRUE else wanted,
         evict=None if evict is None else substitute(evict, {"now": now}),
         side_writes=tuple(_side_write(bound, side) for side in side_writes),
-        absent=operation == "upsert" and bool(read) and read[0] is None,
+        absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read == (None,),
     )
     return PreparedWrite(bound, asked, candidate, target, context, write, conditions, visibility)
 
@@ -294,7 +295,9 @@ def _before_write(
             bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
             values[name] = value
         if change.condition is not None:
-            conditions.append(change.condition)
+            condition = change.condition
+            expr = lookups.resolve(bound.schema, condition.expr)
+            conditions.append(Condition(substitute(expr, {"now": context.now}), condition.error))
         side_writes += change.side_writes
     return conditions, side_writes
 

@@ -1,0 +1,9 @@
+"""The mixins that come with mixstore, one concern a file."""
+
+from __future__ import annotations
+
+from mixstore_extensions.timestamps import Timestamps
+from mixstore_extensions.ttl import TTL
+from mixstore_extensions.versioned import Versioned, retry_on_conflict
+
+__all__ = ["TTL", "Timestamps", "Versioned", "retry_on_conflict"]

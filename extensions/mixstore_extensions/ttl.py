@@ -1,0 +1,73 @@
+"""`TTL`: rows that expire."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from mixstore import (
+    NOW,
+    BackendExtension,
+    Deferred,
+    Field,
+    Mixin,
+    Q,
+    QueryBuilder,
+    WriteChange,
+    WriteContext,
+    query_method,
+)
+
+
+def _expires_in(lifetime: timedelta | float | None, now: datetime) -> dict[str, datetime | None]:
+    if lifetime is None:
+        return {"expires_at": None}
+    if isinstance(lifetime, bool) or not isinstance(lifetime, timedelta | int | float):
+        raise ValueError(f"it takes a timedelta or seconds, not {type(lifetime).__name__}")
+    return {"expires_at": now + (lifetime if isinstance(lifetime, timedelta) else timedelta(seconds=lifetime))}
+
+
+class TTL(Mixin):
+    """A row is gone from `expires_at` on, for every read, before any limit; its key and its unique values are free again.
+
+    Set `expires_at`, or `expires_in=` (a timedelta, or seconds) in create, upsert and update; `Meta.ttl` is the lifetime of
+    rows that are created without either. A row whose `expires_at` is None stays. `purge_expired()` removes what is gone.
+    """
+
+    expires_at: datetime | None = Field(None, index=True)
+
+    class Declares:
+        """Rows that should expire must not outlive their time just since a backend can't do it."""
+
+        required = True
+        arguments = {"expires_in": _expires_in}
+        meta = {"ttl": timedelta}
+
+    class Anywhere(BackendExtension):
+        """Hides expired rows by a filter that is part of every read."""
+
+        reveals = "include_expired"
+
+        def before_write(self, context: WriteContext) -> WriteChange | None:
+            lifetime = self.schema.meta.get("ttl")
+            if lifetime is None or context.operation not in ("create", "upsert") or context.values["expires_at"]:
+                return None
+            return WriteChange({"expires_at": context.now + lifetime})
+
+        def dead(self, now: Deferred) -> Q:
+            return Q(expires_at__lte=now)
+
+    @query_method
+    def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:  # noqa: N805  (a method of queries)
+        """Show rows that have expired and are still there."""
+        return query.option(include_expired=True)
+
+    @classmethod
+    def purge_expired(cls) -> int:
+        """Remove expired rows physically; returns how many. A row whose time is extended meanwhile stays."""
+        return cls.include_expired().filter(expires_at__lte=NOW).delete()
+
+    @classmethod
+    async def apurge_expired(cls) -> int:
+        """`purge_expired()`, awaited."""
+        return await cls.include_expired().filter(expires_at__lte=NOW).adelete()

@@ -1,0 +1,109 @@
+"""`Versioned`: optimistic locking, so that two writers of one row can't undo each other."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from mixstore import (
+    BackendExtension,
+    Capability,
+    Condition,
+    ConfigurationError,
+    ConflictError,
+    Mixin,
+    Q,
+    VersionConflictError,
+    WriteChange,
+    WriteContext,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+FIRST_VERSION = 1
+LONGEST_PAUSE = 0.1
+
+
+class Versioned(Mixin):
+    """`version` counts the writes of a row; save, update and delete happen only on the version that was read.
+
+    VersionConflictError has the `expected` and the `stored` version. upsert replaces whatever is there and counts on.
+    """
+
+    version: int = 0
+
+    class Declares:
+        """A lock that some backend ignores is none."""
+
+        required = True
+
+    class Anywhere(BackendExtension):
+        """The version is a condition of the write itself."""
+
+        requires = (Capability.CONDITIONS,)
+        reads = {"upsert": ("version",)}
+        fidelity = "native"
+
+        def before_write(self, context: WriteContext) -> WriteChange:
+            known = context.values if context.previous is None else context.previous
+            if context.operation == "create" or (context.operation == "upsert" and context.previous is None):
+                return WriteChange({"version": FIRST_VERSION})
+            if context.operation == "upsert":
+                return WriteChange({"version": known["version"] + 1})
+            expected = known["version"]
+            condition = Condition(Q(version=expected), lambda stored: _conflict(expected, stored))
+            return WriteChange({} if context.operation == "delete" else {"version": expected + 1}, condition)
+
+
+def _conflict(expected: int, stored: Mapping[str, Any]) -> VersionConflictError:
+    return VersionConflictError(
+        f"the stored row has version {stored['version']}, the one that was read had {expected}",
+        expected=expected,
+        stored=stored["version"],
+        hint="refresh() and do it again; @retry_on_conflict() does that with a function",
+    )
+
+
+def retry_on_conflict(attempts: int = 5) -> Callable[[F], F]:
+    """Calls a function (or awaits a coroutine function) again when it ends in a ConflictError.
+
+    The function must read what it changes, so that each attempt starts from the stored row. After so many attempts the last
+    error is raised. Between them is a random pause that grows up to 0.1 s.
+    """
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise ConfigurationError(f"retry_on_conflict(attempts={attempts!r}): it takes a whole number from 1 on")
+
+    def decorate(function: F) -> F:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                for attempt in range(1, attempts):
+                    try:
+                        return await function(*args, **kwargs)
+                    except ConflictError:
+                        await asyncio.sleep(_pause(attempt))
+                return await function(*args, **kwargs)
+
+            return awaited  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            for attempt in range(1, attempts):
+                try:
+                    return function(*args, **kwargs)
+                except ConflictError:
+                    time.sleep(_pause(attempt))
+            return function(*args, **kwargs)
+
+        return called  # type: ignore[return-value]
+
+    return decorate
+
+
+def _pause(attempt: int) -> float:
+    return random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt))  # noqa: S311  (no secret)
