@@ -151,9 +151,7 @@ def test_every_public_class_and_function_says_what_it_is_for():
     module = importlib.import_module("mixstore")
     named = ((name, getattr(module, name)) for name in module.__all__)
     silent = [
-        name
-        for name, value in named
-        if (inspect.isclass(value) or inspect.isroutine(value)) and not value.__doc__
+        name for name, value in named if (inspect.isclass(value) or inspect.isroutine(value)) and not value.__doc__
     ]
     assert not silent
 

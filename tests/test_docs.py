@@ -99,9 +99,7 @@ def test_code_that_is_not_run_says_why_and_compiles(page):
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "python no-run":
             compile(block.code, f"{page}:{block.line}", "exec", dont_inherit=True)
-            assert REASON.fullmatch(block.above), (
-                f"line {block.line}: needs a comment above, <!-- no-run: why -->"
-            )
+            assert REASON.fullmatch(block.above), f"line {block.line}: needs a comment above, <!-- no-run: why -->"
 
 
 @every_page
@@ -130,9 +128,7 @@ def test_blocks_are_found_with_their_lines_and_without_their_indent():
 
 
 def test_a_longer_fence_holds_a_shorter_one():
-    assert [block.code for block in blocks("````text\n```python\n1/0\n```\n````\n")] == [
-        "```python\n1/0\n```\n"
-    ]
+    assert [block.code for block in blocks("````text\n```python\n1/0\n```\n````\n")] == ["```python\n1/0\n```\n"]
 
 
 def test_a_block_that_is_never_closed_is_an_error():

@@ -28,10 +28,13 @@ def _expires_in(lifetime: timedelta | float | None, now: datetime) -> dict[str, 
 
 
 class TTL(Mixin):
-    """A row is gone from `expires_at` on, for every read, before any limit; its key and its unique values are free again.
+    """A row is gone from `expires_at` on, for every read, before any limit; its key and its unique values are free
+    again.
 
-    Set `expires_at`, or `expires_in=` (a timedelta, or seconds) in create, upsert and update; `Meta.ttl` is the lifetime of
-    rows that are created without either. A row whose `expires_at` is None stays. `purge_expired()` removes what is gone.
+    Set `expires_at`, or `expires_in=` (a timedelta, or seconds) in create, upsert and update; `Meta.ttl` is the
+    lifetime of
+    rows that are created without either. A row whose `expires_at` is None stays. `purge_expired()` removes what is
+    gone.
     """
 
     expires_at: datetime | None = Field(None, index=True)
@@ -58,7 +61,7 @@ class TTL(Mixin):
             return Q(expires_at__lte=now)
 
     @query_method
-    def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:  # noqa: N805  (a method of queries)
+    def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:
         """Show rows that have expired and are still there."""
         return query.option(include_expired=True)
 

@@ -71,7 +71,8 @@ def _conflict(expected: int, stored: Mapping[str, Any]) -> VersionConflictError:
 def retry_on_conflict(attempts: int = 5) -> Callable[[F], F]:
     """Calls a function (or awaits a coroutine function) again when it ends in a ConflictError.
 
-    The function must read what it changes, so that each attempt starts from the stored row. After so many attempts the last
+    The function must read what it changes, so that each attempt starts from the stored row. After so many attempts
+    the last
     error is raised. Between them is a random pause that grows up to 0.1 s.
     """
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
@@ -106,4 +107,4 @@ def retry_on_conflict(attempts: int = 5) -> Callable[[F], F]:
 
 
 def _pause(attempt: int) -> float:
-    return random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt))  # noqa: S311  (no secret)
+    return random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.backend import Backend, Capability
+from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
 from mixstore.config import configure, connect
 from mixstore.errors import (
@@ -41,7 +42,7 @@ from mixstore.lookups import Lookup
 from mixstore.mixin import Mixin, query_method
 from mixstore.model import Model
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
-from mixstore.query import Explanation, Page, Query, QueryBuilder
+from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
 from mixstore.write import Condition, Outcome, SideWrite, Write, WriteChange, WriteContext

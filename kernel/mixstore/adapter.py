@@ -100,7 +100,8 @@ class CompiledAdapter(ModelAdapter):
 def straight_line(name: str, sources: Mapping[str, str], functions: Mapping[str, Callable[[Any], Any] | None]) -> Any:
     """A function `f(d)` that returns a dict, one expression a field, with no loop.
 
-    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None: nothing to do).
+    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None:
+    nothing to do).
     The text contains nothing but `repr()` of strings, positions and names made here: no value of a user's ever gets in.
     """
     namespace: dict[str, Any] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mixstore.adapter import ModelAdapter
     from mixstore.bound import Bound
-    from mixstore.query import QueryBuilder
+    from mixstore.builder import QueryBuilder
     from mixstore.transaction import Transaction
 
 M = TypeVar("M")
@@ -46,7 +46,8 @@ def utc_now() -> datetime:
 class Backend(ABC):
     """A store of records. Rows come and go as {field: python value}; keys come from the model's metadata.
 
-    A class that implements just this gets model hooks; it runs no extensions, so required mixins are refused when a model is
+    A class that implements just this gets model hooks; it runs no extensions, so required mixins are refused when a
+    model is
     bound to it and others are listed as inactive.
     """
 
@@ -115,22 +116,25 @@ class Backend(ABC):
         if len(rows) < len(outcomes):
             failed = len(outcomes) - len(rows)
             raise BatchError(
-                f"{failed} of {len(outcomes)} rows failed", outcomes=outcomes, model=model_class, backend=self.backend_name
+                f"{failed} of {len(outcomes)} rows failed",
+                outcomes=outcomes,
+                model=model_class,
+                backend=self.backend_name,
             )
         return rows
 
     def batch_get(self, model_class: type[Any], keys: Iterable[Any]) -> list[dict[str, Any] | None]:
         """The rows with these keys, in the order of the keys; None where there is none."""
+        from mixstore.points import key_filters
         from mixstore.schema import schema_of
-        from mixstore.reads import key_filters
 
         schema = schema_of(model_class)
         return [self.get(model_class, **key_filters(schema, key)) for key in keys]
 
-    def initialize(self, *models: type[Any]) -> None:
+    def initialize(self, *models: type[Any]) -> None:  # noqa: B027  (optional)
         """Prepare the store for these models (default: every model bound to this backend): the only moment of DDL."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (optional)
         """Give back what the backend holds."""
 
     def transaction(self) -> Transaction:

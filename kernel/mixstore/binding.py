@@ -28,7 +28,10 @@ def bound_of(model: type[Any]) -> Bound:
 
 
 def backend_of(model: type[Any]) -> Backend:
-    """The backend of a model: `bind()`, then the config's [models], then Meta.backend, then the default; nearer classes first."""
+    """The backend of a model: `bind()`, then the config's [models], then Meta.backend, then the default.
+
+    Nearer classes first.
+    """
     schema_of(model)
     current = current_registry()
     current.load_plugins()
@@ -49,7 +52,7 @@ def backend_of(model: type[Any]) -> Backend:
         f"{model.__name__} is bound to no backend",
         model=model,
         hint=(
-            f'{model.__name__}.bind(backend), or connect("sqlite:///app.db", name="default"), or Meta.backend = "NAME", '
+            f'{model.__name__}.bind(backend), connect("sqlite:///app.db", name="default"), Meta.backend = "NAME", '
             'or [backends.default] url = "..." in mixstore.toml'
         ),
     )
@@ -57,12 +60,15 @@ def backend_of(model: type[Any]) -> Backend:
 
 def _told(model: type[Any], current: Registry) -> list[Any]:
     bases = [base for base in model.__mro__ if "__mixstore_definition__" in vars(base)]
-    direct = [vars(base)["__mixstore_backend__"] for base in bases if vars(base).get("__mixstore_backend__") is not None]
+    direct = [
+        vars(base)["__mixstore_backend__"] for base in bases if vars(base).get("__mixstore_backend__") is not None
+    ]
     config = [current.model_backend(f"{base.__module__}.{base.__qualname__}") for base in bases]
     meta = schema_of(model).meta.get("backend")
     if meta is not None and not isinstance(meta, str | Backend):
         raise ConfigurationError(
-            f"{model.__name__}.Meta.backend must be a name, a URL or a Backend, not {type(meta).__name__}", model=model
+            f"{model.__name__}.Meta.backend must be a name, a URL or a Backend, not {type(meta).__name__}",
+            model=model,
         )
     return [*direct, *(one for one in config if one), *([meta] if meta is not None else [])]
 
@@ -81,13 +87,20 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
 
         chain = compile_chain(schema, backend, current)
         bound = Bound(schema, backend, direct.engine_of(backend), chain, current.observers)
-        current.add_bound(model, backend.backend_name, {option for spec in schema.fields.values() for option in spec.options})
+        current.add_bound(
+            model,
+            backend.backend_name,
+            {option for spec in schema.fields.values() for option in spec.options},
+        )
         backend._bounds[model] = bound
         return bound
 
 
 def _check_entity(schema: ModelSchema, backend: Backend) -> None:
-    """Two living classes of one entity on one backend would read each other's rows; a reloaded module is the same class."""
+    """Two living classes of one entity on one backend would read each other's rows.
+
+    A reloaded module is the same class.
+    """
     model = schema.model
     for other in list(backend._bounds):
         if backend._bounds[other].schema.entity != schema.entity:

@@ -34,7 +34,9 @@ class Bound:
     `plain` means: no extension and no write hook, so that writes take the short way.
     """
 
-    def __init__(self, schema: ModelSchema, backend: Backend, engine: Any, chain: Chain, observers: tuple[Any, ...]) -> None:
+    def __init__(
+        self, schema: ModelSchema, backend: Backend, engine: Any, chain: Chain, observers: tuple[Any, ...]
+    ) -> None:
         self.schema = schema
         self.model = schema.model
         self.backend = backend
@@ -89,7 +91,9 @@ class Bound:
     def _observe(self, operation: str, started: float, result: Any, error: BaseException | None) -> None:
         if not self.observers:
             return
-        rows = len(result) if isinstance(result, list) else result if isinstance(result, int) else int(result is not None)
+        rows = (
+            len(result) if isinstance(result, list) else result if isinstance(result, int) else int(result is not None)
+        )
         seconds = perf_counter() - started
         current().notify(Event(operation, self.model, self.backend.backend_name, seconds, int(rows), error))
 
@@ -189,4 +193,3 @@ def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str
         return instance
 
     return construct
-

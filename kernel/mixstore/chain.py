@@ -1,17 +1,17 @@
-"""The chain: which extensions are active for a model on a backend, in which order, compiled to tuples of bound methods."""
+"""The chain: which extensions are active for a model on a backend, in which order, compiled to bound methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import pydantic
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
 from mixstore.expressions import TRUE, Deferred, Expr, Q, conjunction, disjunction
-from mixstore.extension import ANY_BACKEND, BackendExtension, ExtensionType
+from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
 from mixstore.mixin import snake_case
 
@@ -51,14 +51,20 @@ def candidates(model: type, registered: Iterable[type[BackendExtension]], option
         found += [
             Candidate(_name(member, base), base, member, distance)
             for member in vars(base).values()
-            if isinstance(member, ExtensionType)
+            if _is_extension(member)
         ]
         found += [Candidate(_name(one, base), base, one, distance) for one in registered if one.extends is base]
     far = len(model.__mro__)
     found += [
-        Candidate(_name(one, one), one, one, far) for one in registered if one.extends is None and used & one.activates_on
+        Candidate(_name(one, one), one, one, far)
+        for one in registered
+        if one.extends is None and used & one.activates_on
     ]
     return found
+
+
+def _is_extension(member: Any) -> TypeGuard[type[BackendExtension]]:
+    return isinstance(member, type) and issubclass(member, BackendExtension)
 
 
 def _name(extension: type[BackendExtension], mixin: type) -> str:
@@ -79,7 +85,10 @@ def best_of(found: Sequence[Candidate], backend_name: str) -> dict[str, Candidat
 
 
 def ordered(extensions: Mapping[str, BackendExtension], where: str) -> list[str]:
-    """Names in chain order: topological by before and after, ties in the order given; a cycle is a ConfigurationError."""
+    """Names in chain order: topological by before and after, ties in the order given.
+
+    A cycle is a ConfigurationError.
+    """
     later: dict[str, set[str]] = {name: set() for name in extensions}
     for name, extension in extensions.items():
         for other in extension.before:
@@ -150,7 +159,9 @@ def compile_chain(schema: ModelSchema, backend: Backend, registry: Any) -> Chain
     active: dict[str, BackendExtension] = {}
     inactive: list[Entry] = []
     for name, one in best.items():
-        if (settings.enable is not None and name not in settings.enable and one not in applied) or name in settings.disable:
+        if (
+            settings.enable is not None and name not in settings.enable and one not in applied
+        ) or name in settings.disable:
             inactive.append(Entry(name, one.extension.fidelity, "inactive", "switched off in the config"))
             continue
         options = _options(schema, name, one.extension, settings.options.get(name, {}))
@@ -192,13 +203,15 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
 
 def _applied(schema: ModelSchema, settings: Any, registry: Any) -> list[Candidate]:
     known = {_name(one, one): one for one in registry.all_extensions()}
-    return [Candidate(name, known[name], known[name], len(schema.model.__mro__)) for name in settings.apply if name in known]
+    return [
+        Candidate(name, known[name], known[name], len(schema.model.__mro__)) for name in settings.apply if name in known
+    ]
 
 
 def _check_settings(schema: ModelSchema, settings: Any, known: set[str]) -> None:
     disabled = set(settings.disable)
     for base, required in schema.declared.required.items():
-        own = {_name(one, base) for one in vars(base).values() if isinstance(one, ExtensionType)}
+        own = {_name(one, base) for one in vars(base).values() if _is_extension(one)}
         for name in own & disabled if required else ():
             raise ConfigurationError(
                 f"the config disables {name!r}, which {base.__name__} requires on {schema.name}",
@@ -232,7 +245,7 @@ def _check_required(
             f"{schema.name} needs {base.__name__}, which has no extension that can run on {backend.backend_name!r}",
             model=schema.model,
             backend=backend.backend_name,
-            hint=f"installed for: {', '.join(known) or 'nothing'}; bind the model to another backend, or install a plugin",
+            hint=f"installed for: {', '.join(known) or 'nothing'}; bind to another backend, or install a plugin",
         )
 
 
@@ -243,7 +256,7 @@ def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, 
             if not there:
                 told = need if isinstance(need, str) else need.name
                 raise ConfigurationError(
-                    f"extension {name!r} of {schema.name} requires {told}, which {backend.backend_name} does not give it",
+                    f"extension {name!r} of {schema.name} requires {told}, which {backend.backend_name} lacks",
                     model=schema.model,
                     backend=backend.backend_name,
                 )
@@ -287,7 +300,9 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
     for name, treatment in extension.opaque(schema.model).items():
         schema.field(name, f"lacks the field that {who} makes opaque:")
         if name in schema.key_fields or schema.fields[name].option("unique"):
-            raise ConfigurationError(f"{schema.name}.{name} is a key or unique, and {who} would replace its stored value")
+            raise ConfigurationError(
+                f"{schema.name}.{name} is a key or unique, and {who} would replace its stored value"
+            )
         worst = "refuse" if "refuse" in (treatment, chain.opaque.get(name)) else "residual"
         chain.opaque[name] = worst
 
@@ -304,5 +319,6 @@ def _expressions(
             raise
         except Exception as error:
             raise ConfigurationError(
-                f"{type(extension).__qualname__}.{hook.__name__} failed on {schema.name}: {error}", model=schema.model
+                f"{type(extension).__qualname__}.{hook.__name__} failed on {schema.name}: {error}",
+                model=schema.model,
             ) from error

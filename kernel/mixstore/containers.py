@@ -80,11 +80,7 @@ def sequence(described: FieldType, compiler: Compiler) -> Codec:
         )
     to_list = _each(cls, list, encode)
     if cls in (set, frozenset):
-        key = (
-            None
-            if element.scalar and element.stored not in ("float", "any") and not element.nullable
-            else _rank
-        )
+        key = None if element.scalar and element.stored not in ("float", "any") and not element.nullable else _rank
         return Codec(lambda values: sorted(to_list(values), key=key), _each(list, cls, decode))
     return Codec(to_list, _each(list, cls, decode))
 

@@ -46,9 +46,7 @@ def decode_cursor(text: str, shape: str, secret: str | None = None) -> tuple[Any
     if raw[:1] != _VERSION:
         raise InvalidCursorError("the cursor was made by another version of mixstore", hint=_HINT)
     if raw[1:2] != (_CHECKSUM if secret is None else _HMAC):
-        signed = (
-            "unsigned, but cursor_secret is set" if secret is not None else "not one of this configuration"
-        )
+        signed = "unsigned, but cursor_secret is set" if secret is not None else "not one of this configuration"
         raise InvalidCursorError(f"the cursor is {signed}", hint=_HINT)
     if raw[2 : 2 + _SHAPE] != _digest(shape):
         raise InvalidCursorError(
@@ -92,7 +90,5 @@ def _tag(shape: str, payload: bytes, secret: str | None) -> bytes:
     if secret is None:
         return blake2b(text, digest_size=_TAG).digest()
     if not secret:
-        raise ConfigurationError(
-            "cursor_secret is empty", hint="set it to a long random text, or leave it out"
-        )
+        raise ConfigurationError("cursor_secret is empty", hint="set it to a long random text, or leave it out")
     return hmac.digest(secret.encode(), text, "sha256")[:_TAG]

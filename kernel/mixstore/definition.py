@@ -35,8 +35,7 @@ class Definition:
         self.meta = merged_meta(model, self.declared)
         self.hooks = hooks.collect(model)
         self.options = {
-            name: _field_options(model, name, info, self.declared)
-            for name, info in model.__pydantic_fields__.items()
+            name: _field_options(model, name, info, self.declared) for name, info in model.__pydantic_fields__.items()
         }
         _check_redefinitions(model, self.options)
 
@@ -48,7 +47,10 @@ class Definition:
 
 
 def merged_meta(model: type, declared: Declared) -> dict[str, Any]:
-    """Meta merged key by key along the MRO, the nearer class winning; unknown keys and wrong types are a SchemaError."""
+    """Meta merged key by key along the MRO, the nearer class winning.
+
+    Unknown keys and wrong types are a SchemaError.
+    """
     merged: dict[str, Any] = {}
     for base in reversed(model.__mro__):
         meta = vars(base).get("Meta")

@@ -1,4 +1,7 @@
-"""Engines in front of what is not planned: backends that implement `Backend` directly, and rows that are already here."""
+"""Engines in front of what is not planned:
+
+Backends that implement `Backend` directly, and rows that are already here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from mixstore.backend import Backend, Capability
 from mixstore.errors import DuplicateKeyError, NotFoundError, UnsupportedOperationError
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
-from mixstore.query import Query, QueryBuilder
+from mixstore.query import Query
 from mixstore.schema import schema_of
 from mixstore.write import OK, Outcome
 
@@ -50,13 +53,16 @@ class _Call(Plan):
 
 class _RowsPlan(QueryPlan):
     __slots__ = ("bound",)
+    bound: Bound
 
 
 def _everything_left(bound: Bound, query: Query, operation: str) -> _RowsPlan:
     residual = None if query.where == TRUE else query.where
     if query.search is not None:
         raise UnsupportedOperationError(
-            f"{bound.backend.backend_name} has no full-text search", model=bound.model, backend=bound.backend.backend_name
+            f"{bound.backend.backend_name} has no full-text search",
+            model=bound.model,
+            backend=bound.backend.backend_name,
         )
     plan = _RowsPlan(operation, residual=residual, ordered=not query.order, sliced=False, scan=True)
     plan.bound = bound
@@ -105,7 +111,9 @@ class DirectEngine:
             return Rows(rows)
         if plan.keys:
             schema = plan.bound.schema
-            return [self.backend.get(schema.model, **dict(zip(schema.key_fields, key, strict=True))) for key in plan.keys]
+            return [
+                self.backend.get(schema.model, **dict(zip(schema.key_fields, key, strict=True))) for key in plan.keys
+            ]
         return [self._write(write) for write in plan.writes]
 
     async def aexecute(self, plan: Any) -> Any:
@@ -164,5 +172,3 @@ class RowsBackend(PlannedBackend):
             return Rows(list(self._rows))
         found = {plan.bound.key_from(row): row for row in self._rows}
         return [found.get(key) for key in plan.keys]
-
-

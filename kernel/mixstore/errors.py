@@ -128,9 +128,7 @@ class ConflictError(BackendError):
 class VersionConflictError(ConflictError):
     """The stored row has another version (`stored`) than the one that was read (`expected`)."""
 
-    def __init__(
-        self, message: str = "", *, expected: Any = None, stored: Any = None, **where: Any
-    ) -> None:
+    def __init__(self, message: str = "", *, expected: Any = None, stored: Any = None, **where: Any) -> None:
         super().__init__(message, **where)
         self.expected = expected
         self.stored = stored
@@ -140,7 +138,12 @@ class ValidationError(BackendError, ValueError):
     """Data that the model, an extension or the engine refuses. pydantic's own error is its cause."""
 
     def __init__(
-        self, message: str = "", *, errors: Sequence[dict[str, Any]] = (), field: str | None = None, **where: Any
+        self,
+        message: str = "",
+        *,
+        errors: Sequence[dict[str, Any]] = (),
+        field: str | None = None,
+        **where: Any,
     ) -> None:
         super().__init__(message, **where)
         self.field = field

@@ -66,17 +66,20 @@ def _check_hook(cls: type, name: str, function: Any) -> None:
 class BackendExtension(metaclass=ExtensionType):
     """One behaviour of a mixin on the backends named `backend_name` ("*": on any that has no exact one).
 
-    There is one instance per (model, backend, extension), with `mixin_class`, `model`, `schema`, `backend` and `options` set
+    There is one instance per (model, backend, extension), with `mixin_class`, `model`, `schema`, `backend` and
+    `options` set
     before the first hook; it holds no state of a call. Declared, not coded:
 
     - `name`: which extension of the mixin this is (default: the mixin's name in snake_case; subclasses inherit it).
     - `before`, `after`: names of extensions that come later, earlier, in the chain.
     - `requires`: names of extensions, or capabilities, without which this one can't work.
     - `rewrites`: `{"delete": "update"}` turns one operation into another.
-    - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens only if those
+    - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens
+    only if those
       fields are unchanged; `()` reads without the condition.
     - `reveals`: the query option that switches this extension's `dead` and `veiled` off (`"include_expired"`).
-    - `extends`: the mixin of somebody else that this is for. `activates_on`: field options that attach it with no mixin.
+    - `extends`: the mixin of somebody else that this is for. `activates_on`: field options that attach it with no
+    mixin.
     - `fidelity`: `native` where the engine does the work, `emulated` where mixstore does.
     """
 

@@ -36,7 +36,7 @@ class FieldOptions:
         return f"FieldOptions({', '.join(f'{name}={value!r}' for name, value in self.values.items())})"
 
 
-def Field(  # noqa: N802  (pydantic's own name for it)
+def Field(
     default: Any = ...,
     *,
     default_factory: Callable[[], Any] | Callable[[dict[str, Any]], Any] | None = None,

@@ -5,7 +5,8 @@
         def normalise(self) -> None:
             self.email = self.email.lower()
 
-A hook takes nothing, or the `WriteContext` (`after_load`: nothing). Hooks add up along the bases, parents first: one in a
+A hook takes nothing, or the `WriteContext` (`after_load`: nothing). Hooks add up along the bases, parents first: one
+in a
 subclass never drops its parent's, even under the same name. They run once per row on every path.
 """
 

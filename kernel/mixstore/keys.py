@@ -61,9 +61,7 @@ class Template:
     parts: tuple[str | Part, ...] = field(init=False, compare=False, repr=False)
     fields: tuple[str, ...] = field(init=False, compare=False, repr=False)
     _escapes: dict[int, str] = field(init=False, compare=False, repr=False)
-    _writers: tuple[tuple[str, Callable[[Any], str] | None], ...] = field(
-        init=False, compare=False, repr=False
-    )
+    _writers: tuple[tuple[str, Callable[[Any], str] | None], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = _parse(self.source)
@@ -111,9 +109,7 @@ class Template:
         if _PADDED.fullmatch(part.format):
             return type_.stored == "int"
         if part.format:
-            return "".join(d for d in _DIRECTIVE.findall(part.format) if d != "%") == _RESOLUTION.get(
-                type_.kind
-            )
+            return "".join(d for d in _DIRECTIVE.findall(part.format) if d != "%") == _RESOLUTION.get(type_.kind)
         if type_.kind in _FIXED_WIDTH:
             return True
         if type_.stored != "str" or type_.kind == "ip" or part is not self.parts[-1]:
@@ -140,9 +136,7 @@ class Template:
                 raise SchemaError(f"{where}: {part.field!r} can't be part of a key: it is a {kind}")
             stored = types[part.field].stored
             if part.format and stored not in ({"int"} if _PADDED.fullmatch(part.format) else _RESOLUTION):
-                raise SchemaError(
-                    f"{where}: the format {part.format!r} does not fit {part.field!r}, a {stored}"
-                )
+                raise SchemaError(f"{where}: the format {part.format!r} does not fit {part.field!r}, a {stored}")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -191,9 +185,7 @@ def marked_keys(model: type) -> tuple[Callable[[Any], Any], ...]:
     """
     found: dict[str, str] = {}
     for base in model.__mro__:
-        own = [
-            (vars(value)[_ROLE], name) for name, value in vars(base).items() if _ROLE in _attributes(value)
-        ]
+        own = [(vars(value)[_ROLE], name) for name, value in vars(base).items() if _ROLE in _attributes(value)]
         if len(own) != len(dict(own)):
             names = ", ".join(sorted(name for _, name in own))
             raise SchemaError(f"{base.__name__} marks two methods for one key: {names}", model=model)
@@ -272,9 +264,7 @@ def _escapes(literals: str) -> dict[int, str]:
     return {point: "".join(f"%{byte:02X}" for byte in chr(point).encode()) for point in points}
 
 
-def _writer(
-    source: str, part: str | Part, escapes: dict[int, str]
-) -> tuple[str, Callable[[Any], str] | None]:
+def _writer(source: str, part: str | Part, escapes: dict[int, str]) -> tuple[str, Callable[[Any], str] | None]:
     """(literal, None), or (field, the function that writes its value, escaped)."""
     if isinstance(part, str):
         return part, None
@@ -297,7 +287,8 @@ def _writer(
 
 def _plain(value: Any) -> str:
     """The text of a scalar, the same as the codecs store it."""
-    form = _encoder(type(value))(value)
+    python: Any = type(value)
+    form = _encoder(python)(value)
     if isinstance(form, bool):
         return "true" if form else "false"
     if isinstance(form, float):

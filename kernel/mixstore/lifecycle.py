@@ -28,7 +28,6 @@ from mixstore.prepare import (
     check_fields,
     differs,
     failure,
-    hook_failed,
     prepare_write,
     required_key,
     same_key,
@@ -45,7 +44,7 @@ ATTEMPTS = 5
 """How often a write that depends on a read is tried before it is a ConflictError."""
 
 
-# -- what the caller gave ---------------------------------------------------------------------------------------------
+# -- what the caller gave ---------------------------------------
 
 
 def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()) -> dict[str, Any]:
@@ -59,7 +58,9 @@ def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()
         for field, value in fields.items():
             if field in data:
                 raise ValidationError(
-                    f"{bound.schema.name}: {name} and {field} say the same thing; give one", field=field, model=bound.model
+                    f"{bound.schema.name}: {name} and {field} say the same thing; give one",
+                    field=field,
+                    model=bound.model,
                 )
             data[field] = value
     return data
@@ -100,7 +101,10 @@ def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> Any:
         if name not in bound.schema.fields:
             known = [*bound.schema.fields, *bound.schema.declared.arguments]
             raise ValidationError(
-                f"{bound.schema.name} has no field {name!r} to update", field=name, model=bound.model, hint=nearest(name, known)
+                f"{bound.schema.name} has no field {name!r} to update",
+                field=name,
+                model=bound.model,
+                hint=nearest(name, known),
             )
         try:
             bound.model.__pydantic_validator__.validate_assignment(candidate, name, value)
@@ -109,7 +113,7 @@ def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> Any:
     return candidate
 
 
-# -- the operations -----------------------------------------------------------------------------------------------------
+# -- the operations ---------------------------------------------
 
 
 def create(bound: Bound, data: dict[str, Any]) -> Steps:
@@ -173,7 +177,9 @@ def update_row(
     stored = state.stored if state is not None else None
     record, fixed = check_fields(bound, source, stored)
     key = same_key(bound, source, state)
-    changes = record if stored is None else {name: value for name, value in record.items() if differs(value, stored[name])}
+    changes = (
+        record if stored is None else {name: value for name, value in record.items() if differs(value, stored[name])}
+    )
     outcomes = yield bound.engine.compile_writes(bound, (Write("update", bound, key, record, dict(changes)),))
     if outcomes[0].status != "ok":
         raise failure(bound, "update", key, outcomes[0])
@@ -184,9 +190,7 @@ def update_row(
     return instance
 
 
-def delete(
-    bound: Bound, instance: Any, guard: Expr | None = None, options: Mapping[str, Any] | None = None
-) -> Steps:
+def delete(bound: Bound, instance: Any, guard: Expr | None = None, options: Mapping[str, Any] | None = None) -> Steps:
     """Delete the row; returns whether it was there."""
     state = state_of(instance)
     if not bound.plain or guard is not None or bound.transaction() is not None:
@@ -204,7 +208,7 @@ def delete(
     return True
 
 
-# -- the long way: hooks, extensions, transactions --------------------------------------------------------------------
+# -- the long way: hooks, extensions, transactions --------------
 
 
 def write(
@@ -259,7 +263,7 @@ def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None
     return (values,)
 
 
-# -- batches ------------------------------------------------------------------------------------------------------------
+# -- batches ----------------------------------------------------
 
 
 def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
@@ -318,7 +322,12 @@ def _batch_instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], lis
 
 
 def _plain_batch(
-    bound: Bound, operation: Operation, instances: list[Any], chosen: list[int], checked: list[bool], errors: list[Any]
+    bound: Bound,
+    operation: Operation,
+    instances: list[Any],
+    chosen: list[int],
+    checked: list[bool],
+    errors: list[Any],
 ) -> Steps:
     writes: list[Write] = []
     written: list[int] = []
@@ -350,7 +359,7 @@ def _executed(bound: Bound, writes: list[Write]) -> Steps:
     return outcomes
 
 
-# -- transactions -------------------------------------------------------------------------------------------------------
+# -- transactions -----------------------------------------------
 
 
 def commit(writes: list[PreparedWrite]) -> Steps:

@@ -222,13 +222,7 @@ def _step(kind: FieldType, name: str) -> FieldType | None:
             return kind if name else None
         case "union":
             inner = [found for member in kind.args if (found := _step(member, name)) is not None]
-            return (
-                inner[0]
-                if len(inner) == 1
-                else FieldType("union", None, args=tuple(inner))
-                if inner
-                else None
-            )
+            return inner[0] if len(inner) == 1 else FieldType("union", None, args=tuple(inner)) if inner else None
         case _:
             return None
 
@@ -328,14 +322,10 @@ def _check_text(schema: Schema, name: str) -> None:
 
 
 def _no_field(schema: Schema, name: str) -> QueryError:
-    return QueryError(
-        f"{schema.name} has no field {name!r}; {nearest(name, schema.fields)}", model=schema.name
-    )
+    return QueryError(f"{schema.name} has no field {name!r}; {nearest(name, schema.fields)}", model=schema.name)
 
 
-def _nothing_there(
-    schema: Schema, path: Path, kind: FieldType, name: str, lookups: Mapping[str, Lookup]
-) -> QueryError:
+def _nothing_there(schema: Schema, path: Path, kind: FieldType, name: str, lookups: Mapping[str, Lookup]) -> QueryError:
     """The error for a name that is neither nested in a value of this type nor a lookup for it."""
     nested = [
         *kind.nested(),

@@ -240,8 +240,7 @@ def constant(value: bool) -> Matcher:
 def after(order: Iterable[tuple[Path, bool]], values: Iterable[Any]) -> Matcher:
     """Rows that sort strictly after the row with these sort values; `order` holds (path, descending)."""
     columns = [
-        (getter(path), comparable(value), descending)
-        for (path, descending), value in zip(order, values, strict=True)
+        (getter(path), comparable(value), descending) for (path, descending), value in zip(order, values, strict=True)
     ]
 
     def match(row: Row) -> bool:
@@ -282,6 +281,5 @@ def sorting(order: Iterable[tuple[Path, bool]]) -> Callable[[Row], Any]:
     if True not in directions:
         return lambda row: [comparable(read(row)) for read in readers]
     return lambda row: [
-        _Reversed(comparable(read(row))) if descending else comparable(read(row))
-        for read, descending in columns
+        _Reversed(comparable(read(row))) if descending else comparable(read(row)) for read, descending in columns
     ]

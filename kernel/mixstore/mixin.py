@@ -18,16 +18,18 @@ from mixstore.extension import BackendExtension, ExtensionType
 from mixstore.fields import Field
 
 if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
     from typing_extensions import dataclass_transform
 
-    from mixstore.query import QueryBuilder
+    from mixstore.builder import QueryBuilder
 else:
+    ModelMetaclass = type(BaseModel)
 
     def dataclass_transform(**_: Any) -> Callable[[Any], Any]:
         return lambda decorated: decorated
 
 
-class query_method:  # noqa: N801  (used as a decorator)
+class query_method:
     """A mixin's method on queries: `f(query: QueryBuilder, ...) -> QueryBuilder`.
 
     It is found on the builder (`User.where(...).include_expired()`) and on the model (`User.include_expired()`).
@@ -38,7 +40,7 @@ class query_method:  # noqa: N801  (used as a decorator)
         self.__doc__ = function.__doc__
 
     def __get__(self, instance: Any, owner: Any) -> Callable[..., QueryBuilder[Any]]:
-        from mixstore.query import QueryBuilder
+        from mixstore.builder import QueryBuilder
 
         return functools.partial(self.function, QueryBuilder.on(owner))
 
@@ -90,13 +92,14 @@ def _annotated_names(namespace: Mapping[str, Any]) -> set[str]:
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(Field, pydantic.Field))
-class MixstoreMeta(type(BaseModel)):  # type: ignore[misc]  # pydantic's metaclass has no public name
+class MixstoreMeta(ModelMetaclass):
     """pydantic's metaclass, plus the checks of the moment "define"."""
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], _frames: int = 3, **kwargs: Any
     ) -> MixstoreMeta:
         shadowing = _make_room_for_fields(name, bases, namespace)
+        cls: Any
         if shadowing:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
@@ -139,10 +142,11 @@ def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[st
 
 
 def _name_extensions(cls: type, namespace: Mapping[str, Any]) -> None:
-    for extension in namespace.values():
-        if isinstance(extension, ExtensionType) and extension.name is None:  # type: ignore[attr-defined]
-            if extension.__qualname__.startswith(f"{cls.__qualname__}."):
-                extension.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
+    for member in namespace.values():
+        if isinstance(member, type) and issubclass(member, BackendExtension):
+            nested = member.__qualname__.startswith(f"{cls.__qualname__}.")
+            if nested and member.name is None:
+                member.name = snake_case(cls.__name__)
 
 
 def _check_declares(cls: type, declares: type | None) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from mixstore import lifecycle, reads, state
+from mixstore import lifecycle, points, state
 from mixstore.backend import Backend
 from mixstore.binding import bound_of
+from mixstore.builder import QueryBuilder
 from mixstore.chain import Entry
 from mixstore.definition import Definition
 from mixstore.extension import ExtensionType
 from mixstore.mixin import MixstoreMeta, query_method
-from mixstore.query import QueryBuilder
 from mixstore.registry import current
 from mixstore.state import state_of
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 class ModelMeta(MixstoreMeta):
     """Checks a model when it is defined, and lets the registry know of it."""
 
-    def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
-    ) -> ModelMeta:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> ModelMeta:
         kwargs.setdefault("_frames", 4)
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if any(isinstance(base, ModelMeta) for base in bases):
@@ -46,7 +44,8 @@ class Model(BaseModel, metaclass=ModelMeta):
             id: str = Field(primary_key=True)
             email: str = Field(unique=True)
 
-    Verbs have async twins with an `a` in front. `create`, `upsert` and `update` raise `mixstore.ValidationError` for bad data,
+    Verbs have async twins with an `a` in front. `create`, `upsert` and `update` raise `mixstore.ValidationError` for
+    bad data,
     the bare constructor pydantic's own.
     """
 
@@ -84,7 +83,10 @@ class Model(BaseModel, metaclass=ModelMeta):
 
     @classmethod
     def upsert(cls, /, **data: Any) -> Self:
-        """Store a row, replacing the whole of one with the same key. ValidationError, DuplicateKeyError (unique values)."""
+        """Store a row, replacing the whole of one with the same key.
+
+        ValidationError, DuplicateKeyError (unique values).
+        """
         bound = bound_of(cls)
         return bound.run("upsert", lifecycle.upsert(bound, data))  # type: ignore[no-any-return]
 
@@ -98,13 +100,13 @@ class Model(BaseModel, metaclass=ModelMeta):
     def get(cls, key: Any = None, /, **filters: Any) -> Self | None:
         """The row with this primary key (`get("u1")`, `get(id="u1")`) or this value of one unique field; or None."""
         bound = bound_of(cls)
-        return bound.run("get", reads.get(bound, key, filters))  # type: ignore[no-any-return]
+        return bound.run("get", points.get(bound, key, filters))  # type: ignore[no-any-return]
 
     @classmethod
     async def aget(cls, key: Any = None, /, **filters: Any) -> Self | None:
         """`get()`, awaited."""
         bound = bound_of(cls)
-        return await bound.arun("get", reads.get(bound, key, filters))  # type: ignore[no-any-return]
+        return await bound.arun("get", points.get(bound, key, filters))  # type: ignore[no-any-return]
 
     # -- batches ------------------------------------------------------------------------------------------------------
 
@@ -136,13 +138,13 @@ class Model(BaseModel, metaclass=ModelMeta):
     def batch_get(cls, keys: Iterable[Any], /) -> list[Self | None]:
         """The rows with these keys, in their order; None where there is none."""
         bound = bound_of(cls)
-        return bound.run("batch_get", reads.batch_get(bound, keys))  # type: ignore[no-any-return]
+        return bound.run("batch_get", points.batch_get(bound, keys))  # type: ignore[no-any-return]
 
     @classmethod
     async def abatch_get(cls, keys: Iterable[Any], /) -> list[Self | None]:
         """`batch_get()`, awaited."""
         bound = bound_of(cls)
-        return await bound.arun("batch_get", reads.batch_get(bound, keys))  # type: ignore[no-any-return]
+        return await bound.arun("batch_get", points.batch_get(bound, keys))  # type: ignore[no-any-return]
 
     # -- queries ------------------------------------------------------------------------------------------------------
 
@@ -189,7 +191,10 @@ class Model(BaseModel, metaclass=ModelMeta):
     # -- instances ----------------------------------------------------------------------------------------------------
 
     def save(self) -> Self:
-        """Create the row if the instance is new, else store what changed since it was loaded. NotFoundError if it is gone."""
+        """Create the row if the instance is new, else store what changed since it was loaded.
+
+        NotFoundError if it is gone.
+        """
         bound = _bound_for(self)
         return bound.run("save", lifecycle.save(bound, self))  # type: ignore[no-any-return]
 
@@ -221,12 +226,12 @@ class Model(BaseModel, metaclass=ModelMeta):
     def refresh(self) -> Self:
         """Read the row again into this instance. NotFoundError if it is gone."""
         bound = _bound_for(self)
-        return bound.run("refresh", reads.refresh(bound, self))  # type: ignore[no-any-return]
+        return bound.run("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
     async def arefresh(self) -> Self:
         """`refresh()`, awaited."""
         bound = _bound_for(self)
-        return await bound.arun("refresh", reads.refresh(bound, self))  # type: ignore[no-any-return]
+        return await bound.arun("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
 
 def _bound_for(instance: Model) -> Bound:
@@ -237,7 +242,8 @@ def _bound_for(instance: Model) -> Bound:
 
 def _forget_bounds(model: type) -> None:
     type.__setattr__(model, "__mixstore_bound__", None)
-    for child in model.__subclasses__():
+    children: list[type] = type.__subclasses__(model)
+    for child in children:
         _forget_bounds(child)
 
 

@@ -30,9 +30,7 @@ class Expr:
         return Not(self)
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            f"({self!r}) is neither true nor false without a row: write &, | and ~, not and, or, not"
-        )
+        raise TypeError(f"({self!r}) is neither true nor false without a row: write &, | and ~, not and, or, not")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"an expression never changes: can't set {name!r}")
@@ -46,9 +44,7 @@ class Expr:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            type(self) is type(other)
-            and isinstance(other, Expr)
-            and bool(self._identity() == other._identity())
+            type(self) is type(other) and isinstance(other, Expr) and bool(self._identity() == other._identity())
         )
 
     def __hash__(self) -> int:
@@ -71,9 +67,7 @@ class Compare(Expr):
     value: Any
     function: Callable[[Any, Any], bool] | None
 
-    def __init__(
-        self, path: Path, lookup: str, value: Any, function: Callable[[Any, Any], bool] | None = None
-    ) -> None:
+    def __init__(self, path: Path, lookup: str, value: Any, function: Callable[[Any, Any], bool] | None = None) -> None:
         _set(self, "path", path)
         _set(self, "lookup", lookup)
         _set(self, "value", value)

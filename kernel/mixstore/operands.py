@@ -158,9 +158,7 @@ def _choice(kind: FieldType, value: Any) -> Any:
     for member in members:
         if comparable(member) == form:
             return member
-    raise ValueError(
-        f"no such choice; {nearest(str(form[1]), [str(comparable(member)[1]) for member in members])}"
-    )
+    raise ValueError(f"no such choice; {nearest(str(form[1]), [str(comparable(member)[1]) for member in members])}")
 
 
 def _any(kind: FieldType, value: Any) -> Any:

@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mixstore import binding, lifecycle, reads
+from mixstore import binding, lifecycle, points
 from mixstore.backend import Backend, Capability
+from mixstore.builder import QueryBuilder
 from mixstore.expressions import TRUE, Expr
-from mixstore.query import QueryBuilder
 from mixstore.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Plan:
 class QueryPlan(Plan):
     """A compiled query, and what of it is left to the kernel.
 
-    residual: the filter that the engine could not apply exactly; with one, the engine must not have applied limit and offset.
+    residual: the filter that the engine could not apply exactly; with one, the engine must not have applied limit
+    and offset.
     ordered: rows come in the asked order. sliced: limit and offset have been applied.
     """
 
@@ -69,7 +70,8 @@ class Rows(NamedTuple):
 class PlannedBackend(Backend):
     """All of `Backend`, in front of a few primitives: pure `compile_*`, and `execute`.
 
-    Plans answer: `compile_get` a list of rows or None, one a key; `compile_query` `Rows`; `compile_count` an int, or `Rows`
+    Plans answer: `compile_get` a list of rows or None, one a key; `compile_query` `Rows`; `compile_count` an int, or
+    `Rows`
     to be counted; `compile_writes` and `compile_batch` a list of `Outcome`, one a write.
     """
 
@@ -129,7 +131,7 @@ class PlannedBackend(Backend):
 
     def get(self, model_class: type[Any], **filters: Any) -> dict[str, Any] | None:
         bound = self.bound(model_class)
-        instance = bound.run("get", reads.get(bound, None, filters))
+        instance = bound.run("get", points.get(bound, None, filters))
         return None if instance is None else bound.values_of(instance)
 
     def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
@@ -157,7 +159,7 @@ class PlannedBackend(Backend):
 
     def batch_get(self, model_class: type[Any], keys: Iterable[Any]) -> list[dict[str, Any] | None]:
         bound = self.bound(model_class)
-        found = bound.run("batch_get", reads.batch_get(bound, keys))
+        found = bound.run("batch_get", points.batch_get(bound, keys))
         return [None if instance is None else bound.values_of(instance) for instance in found]
 
     def transaction(self) -> Transaction:

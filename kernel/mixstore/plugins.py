@@ -109,9 +109,7 @@ class Plugins:
 
     def _admit(self, info: PluginInfo, load: Callable[[], object]) -> PluginInfo:
         if self._manager.has_plugin(info.name):
-            other = next(
-                known for known in self._infos if known.name == info.name and known.state == "active"
-            )
+            other = next(known for known in self._infos if known.name == info.name and known.state == "active")
             raise PluginError(f"{info.label}: the name is taken by {other.label}")
         try:
             admitted = self._register(load(), info)

@@ -35,7 +35,7 @@ def differs(new: Any, old: Any) -> bool:
     return new is not old and (new != old or type(new) is not type(old))
 
 
-# -- fields -------------------------------------------------------------------------------------------------------------
+# -- fields -----------------------------------------------------
 
 
 def check_fields(
@@ -71,7 +71,10 @@ def check_fields(
     if errors:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
         raise ValidationError(
-            f"{bound.schema.name} refuses {told}", errors=errors, field=str(errors[0]["loc"][0]), model=bound.model
+            f"{bound.schema.name} refuses {told}",
+            errors=errors,
+            field=str(errors[0]["loc"][0]),
+            model=bound.model,
         )
     if record is None or fixed:
         copied = instance.model_copy()
@@ -106,7 +109,7 @@ def same_key(bound: Bound, instance: Any, state: State | None) -> KeyValue:
     return key
 
 
-# -- errors -------------------------------------------------------------------------------------------------------------
+# -- errors -----------------------------------------------------
 
 
 def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
@@ -118,9 +121,13 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
         "backend": bound.backend.backend_name,
     }
     if outcome.status == "exists":
-        return DuplicateKeyError(f"{name} exists already", hint="upsert() replaces, save() of a loaded row updates", **where)
+        return DuplicateKeyError(
+            f"{name} exists already", hint="upsert() replaces, save() of a loaded row updates", **where
+        )
     if outcome.status == "unique":
-        return DuplicateKeyError(f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where)
+        return DuplicateKeyError(
+            f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where
+        )
     if outcome.status == "missing":
         return NotFoundError(f"{name} to {operation} is not there", **where)
     return ConflictError(f"{name} changed while it was written; nothing was stored", **where)
@@ -129,7 +136,10 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
 def hook_failed(
     bound: Bound, owner: str, hook: str, key: KeyValue | None, error: Exception, stored: bool = False
 ) -> MixstoreError:
-    """The error of a hook that raised: mixstore's own with the place added, ValueError as ValidationError, else HookError."""
+    """The error of a hook that raised:
+
+    Mixstore's own with the place added, ValueError as ValidationError, else HookError.
+    """
     told = f"{owner}.{hook}"
     shown = bound.schema.key_as_told(key)
     if isinstance(error, MixstoreError):
@@ -149,7 +159,7 @@ def hook_failed(
     return failed
 
 
-# -- preparing ----------------------------------------------------------------------------------------------------------
+# -- preparing --------------------------------------------------
 
 
 class PreparedWrite:
@@ -197,7 +207,9 @@ class PreparedWrite:
             try:
                 hook(self.target, self.context)
             except Exception as error:
-                raise hook_failed(self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, True) from error
+                raise hook_failed(
+                    self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, True
+                ) from error
 
     def _failure(self, outcome: Outcome) -> MixstoreError:
         bound, write = self.bound, self.write
@@ -232,7 +244,10 @@ def prepare_write(
     checked: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> PreparedWrite:
-    """Run the write side of the chain. `read` holds the stored row's values (or None) if an extension asked for them."""
+    """Run the write side of the chain.
+
+    `read` holds the stored row's values (or None) if an extension asked for them.
+    """
     chain = bound.chain
     operation: Operation = chain.rewrites.get(asked, asked)  # type: ignore[assignment]
     candidate = bound.candidate(source)
@@ -281,9 +296,7 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
             raise hook_failed(bound, bound.schema.name, hook.__name__, context.key, error) from error
 
 
-def _before_write(
-    bound: Bound, candidate: Any, context: WriteContext
-) -> tuple[list[Condition], list[SideWrite]]:
+def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[list[Condition], list[SideWrite]]:
     conditions: list[Condition] = []
     side_writes: list[SideWrite] = []
     values = candidate.__dict__
@@ -303,7 +316,12 @@ def _before_write(
 
 
 def _called(
-    bound: Bound, extension: BackendExtension, name: str, key: KeyValue | None, hook: Callable[..., Any], *args: Any
+    bound: Bound,
+    extension: BackendExtension,
+    name: str,
+    key: KeyValue | None,
+    hook: Callable[..., Any],
+    *args: Any,
 ) -> Any:
     try:
         return hook(*args)

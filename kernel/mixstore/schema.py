@@ -66,7 +66,8 @@ class FieldSpec:
 class ModelSchema:
     """Everything about a model class that does not depend on a backend.
 
-    `fields` in the order of definition; `key_fields` are the fields the primary key is made of; `hidden_key` names the attributes
+    `fields` in the order of definition; `key_fields` are the fields the primary key is made of; `hidden_key` names
+    the attributes
     of a record that hold a rendered key (empty when the key fields themselves are the key).
     """
 
@@ -89,13 +90,21 @@ class ModelSchema:
         primary = tuple(name for name, spec in self.fields.items() if spec.option("primary_key"))
         template = self.meta.get("key")
         methods = marked_keys(self.model)
-        told = [text for text, given in (("Field(primary_key=True)", primary), ("Meta.key", template), ("@partition_key", methods)) if given]
+        told = [
+            text
+            for text, given in (
+                ("Field(primary_key=True)", primary),
+                ("Meta.key", template),
+                ("@partition_key", methods),
+            )
+            if given
+        ]
         if len(told) != 1:
             problem = f"has its key declared {len(told)} times: {', '.join(told)}" if told else "has no primary key"
             raise SchemaError(
                 f"{self.name} {problem}",
                 model=self.model,
-                hint='declare one of: a Field(primary_key=True), Meta.key = Key(partition="..."), a @partition_key method',
+                hint='one of: Field(primary_key=True), Meta.key = Key(partition="..."), a @partition_key method',
             )
         self.template: Key | None = template
         self.key_methods: tuple[Callable[[Any], Any], ...] = methods
@@ -127,7 +136,9 @@ class ModelSchema:
     def key_from(self, values: Mapping[str, Any]) -> KeyValue | None:
         """The key that these python values make, or None if a part of it is missing."""
         if self.template is not None:
-            rendered = [part.render(values) for part in (self.template.partition, self.template.sort) if part is not None]
+            rendered = [
+                part.render(values) for part in (self.template.partition, self.template.sort) if part is not None
+            ]
             return None if None in rendered else tuple(rendered)
         if self.key_methods:
             return self._key_by_methods(values)
@@ -168,12 +179,12 @@ def _spec(model: type[Any], definition: Definition, name: str, info: Any) -> Fie
         factory = None
     return FieldSpec(
         name=name,
-        type=types.describe(types.annotated(info), where),
+        type=types.describe(types.annotated(info), where, enum_values=bool(model.model_config.get("use_enum_values"))),
         required=info.is_required() or (isinstance(default, PydanticUndefinedType) and factory is None),
         default=None if default is PydanticUndefined else default,
         default_factory=factory,
         options=definition.options[name],
-        constraint=types.constrained(info.annotation, info.metadata),
+        constraint=types.constrained(types.annotated(info)),
     )
 
 

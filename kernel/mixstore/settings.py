@@ -193,11 +193,7 @@ def _find(folder: Path) -> tuple[_Source, _Table] | None:
         if os.path.isfile(parent / FILE):
             return _read(parent / FILE)
         project = parent / PYPROJECT
-        if (
-            os.path.isfile(project)
-            and "mixstore" in _text(project)
-            and "mixstore" in _tools(_parsed(project))
-        ):
+        if os.path.isfile(project) and "mixstore" in _text(project) and "mixstore" in _tools(_parsed(project)):
             return _read(project)
     return None
 

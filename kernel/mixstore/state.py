@@ -16,7 +16,9 @@ class State:
 
     __slots__ = ("_key", "_stored", "bound", "row")
 
-    def __init__(self, bound: Bound, row: Any, stored: dict[str, Any] | None = None, key: KeyValue | None = None) -> None:
+    def __init__(
+        self, bound: Bound, row: Any, stored: dict[str, Any] | None = None, key: KeyValue | None = None
+    ) -> None:
         self.bound = bound
         self.row = row
         self._stored = stored

@@ -1,4 +1,7 @@
-"""Transactions: a write buffer. The chain runs at the call, one atomic execute at the end, instances change after it."""
+"""Transactions: a write buffer.
+
+The chain runs at the call, one atomic execute at the end, instances change after it.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,10 @@ def _here() -> tuple[int, int]:
 class Transaction:
     """Buffered writes of several models on one backend, committed all or nothing at the end of the block.
 
-    `with backend.transaction(): ...` or `async with ...`. An exception in the block drops the buffer. One write per record;
-    reading a record with a buffered write, and use from another task or thread, is a TransactionError. `delete()` returns True
+    `with backend.transaction(): ...` or `async with ...`. An exception in the block drops the buffer. One write per
+    record;
+    reading a record with a buffered write, and use from another task or thread, is a TransactionError. `delete()`
+    returns True
     since only the commit will know. Errors such as DuplicateKeyError come at the end of the block and name the write.
     """
 
@@ -95,7 +100,8 @@ class Transaction:
             raise TransactionError("a transaction is used once", hint="call backend.transaction() again")
         if any(one.backend is self.backend for one in _open.get()):
             raise TransactionError(
-                "a transaction is open on this backend already; they don't nest", backend=self.backend.backend_name
+                "a transaction is open on this backend already; they don't nest",
+                backend=self.backend.backend_name,
             )
         self._owner = _here()
         self._token = _open.set((*_open.get(), self))

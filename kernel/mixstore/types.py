@@ -147,9 +147,7 @@ def forms(described: FieldType) -> frozenset[str]:
         return frozenset().union(*(forms(member) for member in described.args))
     if described.kind in ("enum", "literal"):
         values = [stored_value(choice) for choice in described.choices]
-        return frozenset(
-            _FORMS[_scalar_kind(value)] if not isinstance(value, str) else "text" for value in values
-        )
+        return frozenset(_FORMS[_scalar_kind(value)] if not isinstance(value, str) else "text" for value in values)
     if described.kind == "any":
         return frozenset({"text", "number", "bool", "list", "object"})
     return frozenset({_FORMS.get(described.kind, "text")})
@@ -314,9 +312,7 @@ class _Reader:
         if discriminator is None:
             _check_told_apart(members, where)
         elif not isinstance(discriminator, str):
-            raise SchemaError(
-                f"{where}: a discriminator can't be a function", hint="name a field of the models"
-            )
+            raise SchemaError(f"{where}: a discriminator can't be a function", hint="name a field of the models")
         return FieldType("union", None, nullable, tuple(members), discriminator=discriminator)
 
     def _simplified(self, members: list[FieldType], where: str, annotation: Any) -> list[FieldType]:

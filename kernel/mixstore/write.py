@@ -48,10 +48,10 @@ class Condition:
 class Write:
     """One row to write: data, compiled by a backend together with others into one atomic plan.
 
-    `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE or Add
-    (update). `condition` must hold on the stored row, or the outcome is `condition`; for an upsert it must hold on a row that
-    is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value is replaced.
-    `absent` asks of an upsert that there be no (live) row.
+    `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE
+    or Add (update). `condition` must hold on the stored row, or the outcome is `condition`; an upsert asks it only of a
+    row that is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value
+    is replaced. `absent` asks of an upsert that there be no (live) row.
     """
 
     __slots__ = ("absent", "bound", "changes", "condition", "evict", "key", "op", "record", "side_writes")
@@ -85,7 +85,8 @@ class Write:
 class Outcome:
     """What became of one write. Anything but `ok` means that nothing of its atomic unit was stored.
 
-    status: `ok`; `exists` (the key is taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row
+    status: `ok`; `exists` (the key is taken); `missing` (no such row); `condition` (it does not hold; `stored` is
+    the row
     that is there); `unique` (the value of `field` is taken); `skipped` (another write of the unit failed).
     """
 
@@ -133,7 +134,8 @@ class WriteContext:
     """What an extension or a hook may know of a write. Read-only.
 
     `operation` is what will be done and `asked` what the caller asked for (they differ when an extension rewrites, say,
-    delete to update). `values` are the row's new python values, `previous` the row's values as far as they are known: as
+    delete to update). `values` are the row's new python values, `previous` the row's values as far as they are
+    known: as
     loaded, or as read for an extension that declares `reads`. `now` is one moment for the whole operation, in UTC.
     """
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.expressions import After, Compare, Expr, Order, terms
-
 from mixstore_backends.memory.table import Record, Table, key_form
 
 if TYPE_CHECKING:
@@ -21,40 +20,49 @@ class Access(NamedTuple):
     """A way to candidates, a superset of the rows asked for; `ordered` if they come in the asked order."""
 
     operation: str
-    index: str | None
+    by: str | None
     rows: Callable[[Table], Iterable[Record]]
     ordered: bool = False
 
 
 def choose(schema: ModelSchema, where: Expr, order: tuple[Order, ...]) -> Access:
-    """The best way: the whole key, a unique value, an index by equality, the asked key order, an index range, everything."""
+    """The best way: the whole key, a unique or indexed value, the asked key order, an index range, everything."""
     told = [term for term in terms(where) if isinstance(term, Compare) and len(term.path) == 1]
     equal = {term.path[0]: term.value for term in told if term.lookup == "eq"}
     if not schema.hidden_key and all(equal.get(name) is not None for name in schema.key_fields):
-        key = tuple(equal[name] for name in schema.key_fields)
-        return Access("get", "key", lambda table: _present(table, (key,)))
+        return _point(tuple(equal[name] for name in schema.key_fields))
     for name in schema.unique:
         if equal.get(name) is not None:
-            return Access("get", name, lambda table: _by_unique(table, name, equal[name]))
-    for name in schema.indexed:
-        if name in equal:
-            return Access("index", name, lambda table: _present(table, table.indexes[name].equal((equal[name],))))
+            return _unique(name, equal[name])
     for term in told:
-        if term.lookup == "in" and term.path[0] in schema.indexed:
-            field, values = term.path[0], tuple(term.value)
-            return Access("index", field, lambda table: _present(table, table.indexes[field].equal(values)))
-    by_key = _key_order(schema, where, order)
-    return by_key or _range(schema, told) or Access("scan", None, lambda table: list(table.rows.values()))
+        if term.path[0] in schema.indexed and term.lookup in ("eq", "in"):
+            return _equal(term.path[0], tuple(term.value) if term.lookup == "in" else (term.value,))
+    return _key_order(schema, where, order) or _range(schema, told) or Access("scan", None, _everything)
+
+
+def _point(key: KeyValue) -> Access:
+    return Access("get", "key", lambda table: _present(table, (key,)))
+
+
+def _unique(name: str, value: Any) -> Access:
+    return Access("get", name, lambda table: _present(table, filter(None, [table.unique[name].get(value)])))
+
+
+def _equal(name: str, values: tuple[Any, ...]) -> Access:
+    return Access("index", name, lambda table: _present(table, table.indexes[name].equal(values)))
+
+
+def _between(name: str, low: Any, high: Any) -> Access:
+    return Access("index", name, lambda table: _present(table, table.indexes[name].between(low, high)))
+
+
+def _everything(table: Table) -> list[Record]:
+    return list(table.rows.values())
 
 
 def _present(table: Table, keys: Iterable[KeyValue]) -> list[Record]:
     rows = table.rows
     return [record for record in map(rows.get, keys) if record is not None]
-
-
-def _by_unique(table: Table, name: str, value: Any) -> list[Record]:
-    key = table.unique[name].get(value)
-    return [] if key is None else [table.rows[key]]
 
 
 def _key_order(schema: ModelSchema, where: Expr, order: tuple[Order, ...]) -> Access | None:
@@ -95,6 +103,5 @@ def _range(schema: ModelSchema, told: list[Compare]) -> Access | None:
             for side in RANGES.get(term.lookup, ()):
                 bounds[side] = term.value
         if bounds != [None, None]:
-            low, high = bounds
-            return Access("index", name, lambda table: _present(table, table.indexes[name].between(low, high)))
+            return _between(name, *bounds)
     return None

@@ -13,7 +13,6 @@ from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, matcher, sort_key
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.write import OK, REMOVE, SKIPPED, Add, Outcome, Write
-
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
 from mixstore_backends.memory.table import Record, Table
@@ -42,13 +41,15 @@ class _Get(Plan):
 class _Find(QueryPlan):
     __slots__ = ("access", "counts", "matches", "query", "table")
 
-    def __init__(self, table: Table, access: Access, query: Query, matches: Callable[[Any], bool] | None, counts: bool) -> None:
+    def __init__(
+        self, table: Table, access: Access, query: Query, matches: Callable[[Any], bool] | None, counts: bool
+    ) -> None:
         super().__init__(
             access.operation,
             request=repr(query.where),
             pushed=query.where,
-            index=access.index,
-            scan=access.index is None,
+            index=access.by,
+            scan=access.by is None,
         )
         self.table = table
         self.access = access
@@ -95,7 +96,10 @@ class _Store(Plan):
 
 
 class InMemoryBackend(PlannedBackend):
-    """All rows in this process. Values are copied in and out; writes are atomic under threads; nothing is kept on disk."""
+    """All rows in this process. Values are copied in and out; writes are atomic under threads.
+
+    Nothing is kept on disk.
+    """
 
     backend_name = "memory"
     capabilities = (

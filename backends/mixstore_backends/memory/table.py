@@ -81,11 +81,18 @@ class Index:
             yield from self.buckets.get(value, ())
 
     def between(self, low: Any, high: Any) -> Iterator[KeyValue]:
-        """The keys of the rows from `low` to `high`, both included, None meaning open; rows without a value are not among them."""
+        """The keys of the rows from `low` to `high`, both included, None meaning open.
+
+        Rows without a value are not among them.
+        """
         if len(self._sorted) > 2 * len(self.buckets) + 100:
             self._sorted.rebuild(self.buckets)
         forms = self._sorted.forms()
-        start = bisect_right(forms, comparable(None), key=_form) if low is None else bisect_left(forms, comparable(low), key=_form)
+        start = (
+            bisect_right(forms, comparable(None), key=_form)
+            if low is None
+            else bisect_left(forms, comparable(low), key=_form)
+        )
         end = len(forms) if high is None else bisect_right(forms, comparable(high), key=_form)
         for _, value in forms[start:end]:
             yield from self.buckets.get(value, ())

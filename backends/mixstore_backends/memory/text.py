@@ -12,5 +12,8 @@ def words(text: str) -> list[str]:
     else:
         decomposed = unicodedata.normalize("NFKD", text)
         plain = "".join(one for one in decomposed if not unicodedata.combining(one)).lower()
-    spaced = "".join(one if one.isalnum() or unicodedata.category(one)[0] in "LN" or unicodedata.category(one) == "Co" else " " for one in plain)
+    spaced = "".join(
+        one if one.isalnum() or unicodedata.category(one)[0] in "LN" or unicodedata.category(one) == "Co" else " "
+        for one in plain
+    )
     return spaced.split()

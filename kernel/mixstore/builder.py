@@ -1,0 +1,263 @@
+"""`QueryBuilder`: how a `Query` is written. It never changes either."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mixstore import bulk, expressions, lookups, pages, reads
+from mixstore.errors import QueryError, nearest
+from mixstore.expressions import Expr, Q
+from mixstore.query import Explanation, Page, Query, Search
+from mixstore.registry import current
+from mixstore.schema import schema_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mixstore.bound import Bound
+
+M = TypeVar("M")
+Operation = Callable[..., Generator[Any, Any, Any]]
+
+
+class QueryBuilder(Generic[M]):
+    """Writes a `Query`, one method at a time, each returning a new builder; the ends run it.
+
+    `len()` and `bool()` do no I/O: a builder is a question, not its answer.
+    """
+
+    __slots__ = ("_bound", "query")
+
+    def __init__(self, query: Query, bound: Callable[[], Bound]) -> None:
+        self.query = query
+        self._bound = bound
+
+    @classmethod
+    def on(cls, model: type[M]) -> QueryBuilder[M]:
+        """All rows of a model, at the backend it is bound to when the query runs."""
+        from mixstore import binding
+
+        schema_of(model)
+        return cls(Query(model), lambda: binding.bound_of(model))
+
+    @classmethod
+    def over(cls, model: type[M], rows: Iterable[Mapping[str, Any]]) -> QueryBuilder[M]:
+        """Queries over rows that are already here ({field: value}), answered by the reference evaluator."""
+        from mixstore import direct
+
+        engine = direct.RowsBackend(rows)
+        return cls(Query(model), lambda: engine.bound(model))
+
+    def _with(self, **changes: Any) -> Self:
+        return type(self)(replace(self.query, **changes), self._bound)
+
+    def __repr__(self) -> str:
+        query = self.query
+        parts = [f"{query.model.__name__} where {query.where!r}"]
+        parts += [f"order by {query.order!r}"] if query.order else []
+        parts += [f"limit {query.limit}"] if query.limit is not None else []
+        return f"<QueryBuilder {' '.join(parts)}>"
+
+    def __getattr__(self, name: str) -> Callable[..., QueryBuilder[M]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        methods = schema_of(self.query.model).declared.query_methods
+        if name not in methods:
+            known = [*methods, *(public for public in dir(type(self)) if not public.startswith("_"))]
+            raise AttributeError(f"a query on {self.query.model.__name__} has no {name!r}; {nearest(name, known)}")
+        return lambda *args, **kwargs: methods[name](self, *args, **kwargs)
+
+    # -- what to ask ------------------------------------------------------------------------------------------------
+
+    def _condition(self, terms: tuple[Any, ...], named: Mapping[str, Any]) -> Expr:
+        parts = [term.query.where if isinstance(term, QueryBuilder) else term for term in terms]
+        for part in parts:
+            if not isinstance(part, Expr):
+                raise QueryError(f"a condition is a Q, an expression or a query, not {type(part).__name__}")
+        if named:
+            parts.append(Q(**named))
+        schema = schema_of(self.query.model)
+        known = current().lookups
+        return expressions.conjunction(*[lookups.resolve(schema, part, known) for part in parts])
+
+    def filter(self, /, *terms: Any, **named: Any) -> Self:
+        """Rows for which all of this holds as well: `filter(age__gte=18)`, `filter(Q(a=1) | Q(b=2))`."""
+        return self._with(where=expressions.conjunction(self.query.where, self._condition(terms, named)))
+
+    where = and_ = filter
+
+    def or_(self, /, *terms: Any, **named: Any) -> Self:
+        """(what was asked so far) OR this. `a.or_(b).and_(c)` reads left to right: (a OR b) AND c."""
+        return self._with(where=expressions.disjunction(self.query.where, self._condition(terms, named)))
+
+    def not_(self, /, *terms: Any, **named: Any) -> Self:
+        """Rows for which this does not hold; with no argument, the opposite of what was asked so far."""
+        if not terms and not named:
+            return self._with(where=~self.query.where)
+        return self.filter(~self._condition(terms, named))
+
+    def order_by(self, /, *names: str) -> Self:
+        """Sort by fields or paths into them, `-` for descending; replaces an earlier order. None sorts first."""
+        schema = schema_of(self.query.model)
+        return self._with(order=tuple(lookups.parse_order(schema, name) for name in names))
+
+    def limit(self, count: int | None, /) -> Self:
+        """At most so many rows; 0 is none, None is no limit."""
+        return self._with(limit=None if count is None else _natural("limit", count))
+
+    def offset(self, count: int, /) -> Self:
+        """Skip so many rows."""
+        return self._with(offset=_natural("offset", count))
+
+    def select(self, /, *names: str) -> QueryBuilder[dict[str, Any]]:
+        """Dicts of these fields instead of instances (no names: of all fields)."""
+        fields = schema_of(self.query.model).fields
+        for name in names:
+            if name not in fields:
+                raise QueryError(
+                    f"{self.query.model.__name__} has no field {name!r} to select", hint=nearest(name, fields)
+                )
+        return self._with(fields=names or tuple(fields))  # type: ignore[return-value]
+
+    def cursor(self, cursor: str | None, /) -> Self:
+        """Go on after the page that gave this cursor; None starts at the beginning."""
+        return self._with(cursor=cursor)
+
+    def search(self, text: str, /, *, fields: Iterable[str] = ()) -> Self:
+        """Rows in whose searchable fields every word of the text occurs, whatever its case."""
+        schema = schema_of(self.query.model)
+        asked = (fields,) if isinstance(fields, str) else tuple(fields)
+        for name in asked:
+            if name not in schema.searchable:
+                raise QueryError(f"{schema.name}.{name} is not searchable", hint=nearest(name, schema.searchable))
+        if not schema.searchable:
+            raise QueryError(f"{schema.name} has no searchable field", hint="Field(searchable=True)")
+        if not isinstance(text, str):
+            raise QueryError(f"a search is text, not {type(text).__name__}")
+        return self._with(search=Search(text, asked))
+
+    def option(self, /, **options: Any) -> Self:
+        """Set query options, which extensions read; for the query methods of mixins."""
+        return self._with(options={**self.query.options, **options})
+
+    # -- the ends ---------------------------------------------------------------------------------------------------
+
+    def _run(self, operation: Operation, *args: Any) -> Any:
+        bound = self._bound()
+        return bound.run(operation.__name__, operation(bound, self.query, *args))
+
+    async def _arun(self, operation: Operation, *args: Any) -> Any:
+        bound = self._bound()
+        return await bound.arun(operation.__name__, operation(bound, self.query, *args))
+
+    def all(self) -> list[M]:
+        """All rows, as a list."""
+        return self._run(reads.fetch)  # type: ignore[no-any-return]
+
+    async def aall(self) -> list[M]:
+        """`all()`, awaited."""
+        return await self._arun(reads.fetch)  # type: ignore[no-any-return]
+
+    def first(self) -> M | None:
+        """The first row, by the key if no order is set, or None."""
+        return self._run(reads.first)  # type: ignore[no-any-return]
+
+    async def afirst(self) -> M | None:
+        """`first()`, awaited."""
+        return await self._arun(reads.first)  # type: ignore[no-any-return]
+
+    def last(self) -> M | None:
+        """The last row, by the key if no order is set, or None."""
+        return self._run(reads.last)  # type: ignore[no-any-return]
+
+    async def alast(self) -> M | None:
+        """`last()`, awaited."""
+        return await self._arun(reads.last)  # type: ignore[no-any-return]
+
+    def one(self) -> M:
+        """The only row; NotFoundError if there is none, MultipleResultsError if there are several."""
+        return self._run(reads.one)  # type: ignore[no-any-return]
+
+    async def aone(self) -> M:
+        """`one()`, awaited."""
+        return await self._arun(reads.one)  # type: ignore[no-any-return]
+
+    def get(self) -> M | None:
+        """The only row or None; MultipleResultsError if there are several."""
+        return self._run(reads.at_most_one)  # type: ignore[no-any-return]
+
+    async def aget(self) -> M | None:
+        """`get()`, awaited."""
+        return await self._arun(reads.at_most_one)  # type: ignore[no-any-return]
+
+    def count(self) -> int:
+        """How many rows `all()` would return, limit and offset included."""
+        return self._run(reads.count)  # type: ignore[no-any-return]
+
+    async def acount(self) -> int:
+        """`count()`, awaited."""
+        return await self._arun(reads.count)  # type: ignore[no-any-return]
+
+    def exists(self) -> bool:
+        """Whether `all()` would return anything."""
+        return self._run(reads.exists)  # type: ignore[no-any-return]
+
+    async def aexists(self) -> bool:
+        """`exists()`, awaited."""
+        return await self._arun(reads.exists)  # type: ignore[no-any-return]
+
+    def paginate(self) -> Page[M]:
+        """The next page of `limit` rows (100 if unset), by the key if no order is set, and the cursor after it."""
+        return self._run(pages.paginate)  # type: ignore[no-any-return]
+
+    async def apaginate(self) -> Page[M]:
+        """`paginate()`, awaited."""
+        return await self._arun(pages.paginate)  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[M]:
+        """Streams rows page by page, by the key if no order is set; never holds more than a page."""
+        state = None
+        while True:
+            items, state = self._run(pages.stream, state)
+            yield from items
+            if state is None:
+                return
+
+    async def __aiter__(self) -> AsyncIterator[M]:
+        state = None
+        while True:
+            items, state = await self._arun(pages.stream, state)
+            for item in items:
+                yield item
+            if state is None:
+                return
+
+    def update(self, /, **changes: Any) -> int:
+        """Change every row found, each a conditional write through the chain. Returns the number of rows."""
+        return self._run(bulk.update_all, changes)  # type: ignore[no-any-return]
+
+    async def aupdate(self, /, **changes: Any) -> int:
+        """`update()`, awaited."""
+        return await self._arun(bulk.update_all, changes)  # type: ignore[no-any-return]
+
+    def delete(self) -> int:
+        """Delete every row found, each a conditional write through the chain. Returns the number of rows."""
+        return self._run(bulk.delete_all)  # type: ignore[no-any-return]
+
+    async def adelete(self) -> int:
+        """`delete()`, awaited."""
+        return await self._arun(bulk.delete_all)  # type: ignore[no-any-return]
+
+    def explain(self) -> Explanation:
+        """What `all()` would do: the plan and the native request, without sending it."""
+        return self._run(reads.explain)  # type: ignore[no-any-return]
+
+
+def _natural(name: str, count: Any) -> int:
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise QueryError(f"{name} must be a whole number, not {type(count).__name__}")
+    if count < 0:
+        raise QueryError(f"{name} must not be negative, but is {count}")
+    return count

@@ -1,0 +1,47 @@
+"""Pages: cursors that a user holds, and the stream behind an iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mixstore.expressions import After, conjunction
+from mixstore.places import cursor_at, place_of
+from mixstore.query import Page, Query
+from mixstore.reads import by_key, rows_of, shown, told, with_key
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+
+Steps = Generator[Any, Any, Any]
+STREAM_PAGE = 500
+DEFAULT_PAGE = 100
+
+
+def paginate(bound: Bound, query: Query) -> Steps:
+    """One page and the cursor after it; None at the end."""
+    size = DEFAULT_PAGE if query.limit is None else query.limit
+    asked = by_key(bound, query)
+    order = with_key(bound, asked.order)
+    rows = yield from rows_of(bound, replace(asked, limit=size + 1 if size else 0))
+    page = rows[:size]
+    cursor = None
+    if len(rows) > size and page:
+        cursor = cursor_at(bound, asked, order, place_of(order, told(bound, page[-1])))
+    return Page(shown(bound, query, page), cursor)
+
+
+def stream(bound: Bound, query: Query, state: Any) -> Steps:
+    """The next page of an iteration and the state for the one after it; state None starts, and ends."""
+    asked = by_key(bound, query)
+    order = with_key(bound, asked.order)
+    place, left = (None, asked.limit) if state is None else state
+    size = STREAM_PAGE if left is None else min(STREAM_PAGE, left)
+    if place is not None:
+        asked = replace(asked, where=conjunction(asked.where, After(order, place)), offset=0, cursor=None)
+    rows = yield from rows_of(bound, replace(asked, order=order, limit=size))
+    left = None if left is None else left - len(rows)
+    done = len(rows) < size or left == 0
+    following = None if done else (place_of(order, told(bound, rows[-1])), left)
+    return shown(bound, query, rows), following

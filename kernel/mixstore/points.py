@@ -1,0 +1,153 @@
+"""Point reads: by the primary key or one unique value. Not queries, but under the same visibility."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mixstore import operands
+from mixstore.errors import NotFoundError, QueryError, nearest
+from mixstore.expressions import TRUE, Compare, conjunction, matcher, substitute
+from mixstore.prepare import required_key
+from mixstore.query import Query
+from mixstore.reads import modified, rows_of
+from mixstore.state import State, set_state, state_of
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.schema import ModelSchema
+    from mixstore.write import KeyValue
+
+Steps = Generator[Any, Any, Any]
+
+
+def key_filters(schema: ModelSchema, key: Any) -> dict[str, Any]:
+    """A key, given as a value, a tuple in the order of the key fields, or a dict, as {field: value}."""
+    if isinstance(key, Mapping):
+        return dict(key)
+    values = key if isinstance(key, tuple) and len(schema.key_fields) != 1 else (key,)
+    if len(values) != len(schema.key_fields):
+        raise QueryError(
+            f"a key of {schema.name} has {len(schema.key_fields)} parts, not {len(values)}",
+            model=schema.model,
+            hint=f"give {', '.join(schema.key_fields) or 'the fields its key methods use'} by name",
+        )
+    return dict(zip(schema.key_fields, values, strict=True))
+
+
+def _coerced(schema: ModelSchema, filters: Mapping[str, Any]) -> dict[str, Any]:
+    coerced = {}
+    for name, value in filters.items():
+        spec = schema.fields.get(name)
+        if spec is None:
+            raise QueryError(
+                f"{schema.name} has no field {name!r}", model=schema.model, hint=nearest(name, schema.fields)
+            )
+        try:
+            coerced[name] = operands.coerce(spec.type, value)
+        except ValueError as error:
+            raise QueryError(f"{schema.name}.{name} is {spec.type}: {error}", model=schema.model) from None
+    return coerced
+
+
+def key_of(bound: Bound, key: Any) -> KeyValue:
+    """The key that a caller gives, checked and coerced to the types of its fields."""
+    schema = bound.schema
+    if type(key) is str and schema.text_key:
+        return (key,)
+    filters = _coerced(schema, key_filters(schema, key))
+    found = bound.key_from(filters)
+    if found is None or (schema.key_fields and set(filters) != set(schema.key_fields)):
+        missing = [name for name in schema.key_fields if filters.get(name) is None]
+        raise QueryError(
+            f"this is not the key of a {schema.name}" + (f": {', '.join(missing)} missing" if missing else ""),
+            model=schema.model,
+            hint=f"the key is made of {', '.join(schema.key_fields) or 'what its key methods use'}",
+        )
+    return found
+
+
+def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
+    """The instance with this key, or this value of one unique field; None if there is none."""
+    schema = bound.schema
+    if key is None:
+        if len(filters) == 1 and schema.key_fields != tuple(filters):
+            name = next(iter(filters))
+            if schema.fields.get(name) is not None and schema.fields[name].option("unique"):
+                return (yield from _get_unique(bound, name, filters[name]))
+        if not filters:
+            raise QueryError(f"get() takes the primary key of {schema.name}, or one unique field", model=schema.model)
+        unfit = [name for name in filters if name not in schema.key_fields]
+        if unfit and not schema.key_methods:
+            unique = ", ".join((*schema.key_fields, *schema.unique))
+            raise QueryError(
+                f"get() takes the primary key of {schema.name} or one unique field, not {', '.join(unfit)}",
+                model=schema.model,
+                hint=f"{nearest(unfit[0], (*schema.key_fields, *schema.unique)) if unique else ''} or where(...).get()",
+            )
+        key = filters
+    elif filters:
+        raise QueryError("get() takes a key or names, not both", model=schema.model)
+    found = key_of(bound, key)
+    row = yield from _point(bound, found)
+    return None if row is None else bound.load(row)
+
+
+def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
+    coerced = _coerced(bound.schema, {name: value})[name]
+    if coerced is None:
+        raise QueryError(f"get() by {name} needs a value: None is not unique", model=bound.model)
+    found = yield from rows_of(bound, Query(bound.model, Compare((name,), "eq", coerced), limit=1))
+    return bound.load(found[0]) if found else None
+
+
+def _point(bound: Bound, key: KeyValue) -> Steps:
+    open_transaction = bound.transaction()
+    if open_transaction is not None:
+        open_transaction.refuse_buffered(bound, key)
+    rows = yield bound.engine.compile_get(bound, (key,))
+    row = rows[0]
+    return None if row is None or not _visible(bound)(row) else row
+
+
+def _visible(bound: Bound) -> Any:
+    """Whether a row that was read by its key may be seen, as a function of the row."""
+    seen = bound.chain.visibility({})
+    asked = modified(bound, Query(bound.model)).where if bound.chain.modify_query else TRUE
+    wanted = conjunction(seen, asked)
+    if wanted == TRUE:
+        return lambda row: True
+    matches = matcher(substitute(wanted, {"now": bound.backend.clock()}))
+    return lambda row: matches(bound.values_from_row(row))
+
+
+def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
+    """The instances with these keys, in their order; None where there is none."""
+    wanted = [key_of(bound, key) for key in keys]
+    open_transaction = bound.transaction()
+    if open_transaction is not None:
+        for key in wanted:
+            open_transaction.refuse_buffered(bound, key)
+    if not wanted:
+        return []
+    rows = yield bound.engine.compile_get(bound, tuple(wanted))
+    visible = _visible(bound)
+    return [None if row is None or not visible(row) else bound.load(row) for row in rows]
+
+
+def refresh(bound: Bound, instance: Any) -> Steps:
+    """Read the row again into the instance. NotFoundError if it is gone."""
+    state = state_of(instance)
+    key = state.key if state is not None else required_key(bound, instance)
+    row = yield from _point(bound, key)
+    if row is None:
+        raise NotFoundError(
+            f"{bound.schema.name} to refresh is not there",
+            model=bound.model,
+            key=bound.schema.key_as_told(key),
+            backend=bound.backend.backend_name,
+        )
+    loaded = bound.load(row)
+    instance.__dict__.update(loaded.__dict__)
+    set_state(instance, State(bound, row))
+    return instance
