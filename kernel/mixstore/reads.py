@@ -88,7 +88,7 @@ def rows_of(bound: Bound, query: Query) -> Steps:
     if finished.limit == 0:
         return []
     plan: QueryPlan = _compiled(bound, finished, kept)
-    residual = conjunction(plan.residual or TRUE, kept)
+    residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
     if residual == TRUE and plan.ordered and plan.sliced:
         return (yield from _pages(plan, finished.limit))
     enough = None
@@ -229,7 +229,7 @@ def count(bound: Bound, query: Query) -> Steps:
         _check_scan(bound, plan, counted)
     else:
         plan = _compiled(bound, counted, kept)
-    total = yield from _counted(bound, plan, conjunction(plan.residual or TRUE, kept))
+    total = yield from _counted(bound, plan, conjunction(TRUE if plan.residual is None else plan.residual, kept))
     total = max(0, total - finished.offset)
     return total if finished.limit is None else min(total, finished.limit)
 
@@ -266,7 +266,7 @@ def explain(bound: Bound, query: Query) -> Steps:
     else:
         plan = bound.engine.compile_query(bound, replace(finished, limit=None, offset=0))
         plan.sliced = False
-    residual = conjunction(plan.residual or TRUE, kept)
+    residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
     notes = list(plan.notes)
     if not plan.ordered and finished.order:
         notes.append("sorted by mixstore: all matching rows are read first")
