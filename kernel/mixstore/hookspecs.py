@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from pluggy import HookimplMarker, HookspecMarker
 
 if TYPE_CHECKING:
+    from typer import Typer
+
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
     from mixstore.registry import BackendFactory, Event
@@ -44,6 +46,14 @@ def mixstore_register_extensions(register: Callable[[type[BackendExtension]], No
 @hookspec
 def mixstore_register_lookups(register: Callable[[Lookup], None]) -> None:
     """Call `register(lookup)` for each lookup to add; where a backend has no rule, it is evaluated."""
+
+
+@hookspec
+def mixstore_register_commands(app: Typer) -> None:
+    """Add commands to `mixstore`: `@app.command()`, or `app.add_typer(group)`.
+
+    Called by the command line only, with an app of the plugin's own; import what the commands need inside of them.
+    """
 
 
 @hookspec

@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 GROUP = "mixstore"
 HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("mixstore_")))
+_COMMANDS = "mixstore_register_commands"
 _TRACE = "MIXSTORE_TRACE"
 State = Literal["active", "blocked", "failed", "incompatible"]
 
@@ -98,6 +100,23 @@ class Plugins:
         except Exception as error:
             raise PluginError(f"{info.label} failed: {error}") from error
 
+    def register_commands(self, adding: Callable[[PluginInfo], AbstractContextManager[object]]) -> None:
+        """Calls mixstore_register_commands of each plugin with the app that `adding(info)` opens for it.
+
+        A plugin that fails there is listed as failed, and what it had registered is taken back.
+        """
+        for position, info in enumerate(self._infos):
+            if info.state != "active" or _COMMANDS not in info.hooks:
+                continue
+            try:
+                with adding(info) as app:
+                    self._call(_COMMANDS, self._manager.get_plugin(info.name), app=app)
+            except (Exception, SystemExit) as error:
+                if self._registry.settings.strict:
+                    raise PluginError(f"{info.label} failed: {error}") from error
+                self._forget(info)
+                self._infos[position] = _failed(replace(info, hooks=(), backends=(), extensions=()), error)
+
     def check_block(self, settings: Settings) -> None:
         """ConfigurationError if `settings` block or unblock a plugin that has been dealt with already."""
         for info in self._infos:
@@ -148,18 +167,18 @@ class Plugins:
         def register_lookup(lookup: Lookup) -> None:
             registry.register_lookup(lookup, label)
 
-        self._call("mixstore_register_backends", plugin, register_backend)
-        self._call("mixstore_register_extensions", plugin, register_extension)
-        self._call("mixstore_register_lookups", plugin, register_lookup)
+        self._call("mixstore_register_backends", plugin, register=register_backend)
+        self._call("mixstore_register_extensions", plugin, register=register_extension)
+        self._call("mixstore_register_lookups", plugin, register=register_lookup)
         for observer in self._observers(plugin):
             registry.register_observer(observer, label)
         return replace(info, hooks=hooks, backends=tuple(backends), extensions=tuple(extensions))
 
-    def _call(self, hook: str, plugin: object, register: Callable[..., None]) -> None:
+    def _call(self, hook: str, plugin: object, **arguments: object) -> None:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
         caller = self._manager.subset_hook_caller(hook, others)
         if caller.get_hookimpls():
-            caller(register=register)
+            caller(**arguments)
 
     def _check_marks(self, plugin: object, info: PluginInfo) -> None:
         if isinstance(plugin, type):

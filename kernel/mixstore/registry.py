@@ -14,7 +14,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mixstore.errors import ConfigurationError, PluginError, nearest
@@ -125,6 +125,12 @@ class Registry:
         """All plugins that were found, in the order of loading: active, blocked, failed, incompatible."""
         self.load_plugins()
         return self._manager().listing()
+
+    def register_commands(self, adding: Callable[[PluginInfo], AbstractContextManager[object]]) -> None:
+        """Lets each plugin add its commands to the app that `adding(info)` opens; for the command line."""
+        with self._lock:
+            self.load_plugins()
+            self._manager().register_commands(adding)
 
     def _manager(self) -> Plugins:
         if self._plugins is None:
@@ -294,9 +300,8 @@ class Registry:
             )
         backend = factory.from_url(url)
         if not isinstance(backend, Backend):
-            owner = self._owners["backend", scheme]
-            made = type(backend).__name__
-            raise PluginError(f"backend {scheme!r} of {owner}: from_url() made a {made}, which is no Backend")
+            told = f"backend {scheme!r} of {self._owners['backend', scheme]}"
+            raise PluginError(f"{told}: from_url() made a {type(backend).__name__}, which is no Backend")
         return backend
 
     def connect_as(self, name: str, backend: Backend) -> None:
