@@ -10,6 +10,7 @@ from mixstore.codecs import Codec
 from mixstore.errors import CorruptRecordError, ValidationError
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.types import FieldType
+from mixstore.write import KeyValue
 
 
 class RecordCodec(NamedTuple):
@@ -17,10 +18,12 @@ class RecordCodec(NamedTuple):
 
     encode: instance -> record; ValidationError names the field that can't be stored.
     decode: record -> {field: python value}; CorruptRecordError names the field that does not decode.
+    key_of: record -> the row's key.
     """
 
     encode: Callable[[Any], dict[str, Any]]
     decode: Callable[[Mapping[str, Any]], dict[str, Any]]
+    key_of: Callable[[Mapping[str, Any]], KeyValue]
 
 
 class ModelAdapter(ABC):
@@ -48,7 +51,15 @@ class ModelAdapter(ABC):
 
     def codec(self, model_class: type[Any]) -> RecordCodec:
         """The prepared form of the two conversions; here it just calls them."""
-        return RecordCodec(self.model_to_storage, lambda record: self.storage_to_model(model_class, record))
+        schema = schema_of(model_class)
+
+        def decode(record: Mapping[str, Any]) -> dict[str, Any]:
+            return self.storage_to_model(model_class, record)
+
+        def key_of(record: Mapping[str, Any]) -> KeyValue:
+            return schema.key_from(decode(record)) or ()
+
+        return RecordCodec(self.model_to_storage, decode, key_of)
 
 
 class CompiledAdapter(ModelAdapter):
@@ -84,7 +95,9 @@ class CompiledAdapter(ModelAdapter):
         overridden = type(self).model_to_storage is not CompiledAdapter.model_to_storage
         reads_own = type(self).storage_to_model is not CompiledAdapter.storage_to_model
         return RecordCodec(
-            plain.encode if overridden else compiled.encode, plain.decode if reads_own else compiled.decode
+            plain.encode if overridden else compiled.encode,
+            plain.decode if reads_own else compiled.decode,
+            plain.key_of if reads_own else compiled.key_of,
         )
 
     def _compiled(self, model_class: type[Any]) -> RecordCodec:
@@ -92,19 +105,25 @@ class CompiledAdapter(ModelAdapter):
         if codec is None:
             schema = schema_of(model_class)
             fields = {name: self.field_codec(spec.type) for name, spec in schema.fields.items()}
-            codec = RecordCodec(_encoder(schema, fields), _decoder(schema, fields))
+            codec = RecordCodec(_encoder(schema, fields), _decoder(schema, fields), _key_reader(schema, fields))
             self._codecs[model_class] = codec
         return codec
 
 
-def straight_line(name: str, sources: Mapping[str, str], functions: Mapping[str, Callable[[Any], Any] | None]) -> Any:
+def straight_line(
+    name: str,
+    sources: Mapping[str, str],
+    functions: Mapping[str, Callable[[Any], Any] | None],
+    otherwise: Callable[[Any, Exception], dict[str, Any]] | None = None,
+    given: str = "d",
+) -> Any:
     """A function `f(d)` that returns a dict, one expression a field, with no loop.
 
-    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None:
-    nothing to do).
-    The text contains nothing but `repr()` of strings, positions and names made here: no value of a user's ever gets in.
+    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None: nothing
+    to do); `given` is what `d` is made of, if not the argument `d` itself; `otherwise` answers when anything is raised.
+    The text holds nothing but `repr()` of names, positions and names made here: no value of a user's ever gets in.
     """
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"otherwise": otherwise}
     items = []
     for position, (field, source) in enumerate(sources.items()):
         function = functions[field]
@@ -113,30 +132,38 @@ def straight_line(name: str, sources: Mapping[str, str], functions: Mapping[str,
         else:
             namespace[f"f{position}"] = function
             items.append(f"{field!r}: None if (v := {source}) is None else f{position}(v)")
-    code = f"def {name}(d):\n    return {{{', '.join(items)}}}\n"
-    exec(compile(code, f"<mixstore {name}>", "exec"), namespace)  # noqa: S102
+    made = f"{{{', '.join(items)}}}"
+    lines = [f"def {name}({given.partition('.')[0]}):"]
+    lines += [f" d = {given}"] if given != "d" else []
+    if otherwise is None:
+        lines += [f" return {made}"]
+    else:
+        lines += [" try:", f"  return {made}", " except Exception as error:", "  return otherwise(d, error)"]
+    exec(compile("\n".join(lines) + "\n", f"<mixstore {name}>", "exec"), namespace)  # noqa: S102
     return namespace[name]
 
 
 def _encoder(schema: ModelSchema, fields: Mapping[str, Codec]) -> Callable[[Any], dict[str, Any]]:
     encoders = {name: codec.encode for name, codec in fields.items()}
-    quick = straight_line("encode", {name: f"d[{name!r}]" for name in fields}, encoders)
-    hidden, key_from = schema.hidden_key, schema.key_from
+    sources = {name: f"d[{name!r}]" for name in fields}
 
-    def encode(instance: Any) -> dict[str, Any]:
-        values = instance.__dict__
-        try:
-            record: dict[str, Any] = quick(values)
-        except Exception as error:
-            raise refused_value(schema, values, encoders, error) from error
-        if hidden:
-            key = key_from(values)
-            if key is None:
-                raise ValidationError(f"{schema.name}: a part of the key is missing", model=schema.model)
-            record.update(zip(hidden, key, strict=True))
+    def refuse(values: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+        raise refused_value(schema, values, encoders, error) from error
+
+    quick = straight_line("encode", sources, encoders, refuse, given="instance.__dict__")
+    hidden, key_from = schema.hidden_key, schema.key_from
+    if not hidden:
+        return quick  # type: ignore[no-any-return]
+
+    def encode_with_key(instance: Any) -> dict[str, Any]:
+        record: dict[str, Any] = quick(instance)
+        key = key_from(instance.__dict__)
+        if key is None:
+            raise ValidationError(f"{schema.name}: a part of the key is missing", model=schema.model)
+        record.update(zip(hidden, key, strict=True))
         return record
 
-    return encode
+    return encode_with_key
 
 
 def refused_value(
@@ -164,16 +191,25 @@ def refused_value(
 
 def _decoder(schema: ModelSchema, fields: Mapping[str, Codec]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     decoders = {name: codec.decode for name, codec in fields.items()}
-    quick = straight_line("decode", {name: f"d[{name!r}]" for name in fields}, decoders)
 
-    def decode(record: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            values: dict[str, Any] = quick(record)
-        except Exception:
-            return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
-        return values
+    def patient(record: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+        return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
 
-    return decode
+    return straight_line(  # type: ignore[no-any-return]
+        "decode", {name: f"d[{name!r}]" for name in fields}, decoders, patient
+    )
+
+
+def _key_reader(schema: ModelSchema, fields: Mapping[str, Codec]) -> Callable[[Mapping[str, Any]], KeyValue]:
+    hidden = schema.hidden_key
+    if hidden:
+        return lambda record: tuple([record[name] for name in hidden])
+    parts = [(name, fields[name].decode) for name in schema.key_fields]
+
+    def key_of(record: Mapping[str, Any]) -> KeyValue:
+        return tuple([record[name] if decode is None else decode(record[name]) for name, decode in parts])
+
+    return key_of
 
 
 def decode_one(

@@ -18,12 +18,12 @@ _lock = threading.RLock()
 
 def bound_of(model: type[Any]) -> Bound:
     """The model on the backend it is bound to; compiled at the first call."""
-    cached: tuple[int, Bound] | None = vars(model).get("__mixstore_bound__")
+    cached: tuple[int, type, Bound] | None = model.__mixstore_bound__
     current = current_registry()
-    if cached is not None and cached[0] == current.epoch:
-        return cached[1]
+    if cached is not None and cached[0] == current.epoch and cached[1] is model:
+        return cached[2]
     bound = backend_of(model).bound(model)
-    type.__setattr__(model, "__mixstore_bound__", (current.epoch, bound))
+    type.__setattr__(model, "__mixstore_bound__", (current.epoch, model, bound))
     return bound
 
 

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from mixstore import codecs
-from mixstore.drivers import adrive, drive
+from mixstore.drivers import adrive, driver
+from mixstore.expressions import TRUE, conjunction
+from mixstore.query import Query
 from mixstore.registry import Event, current
 from mixstore.state import State, slot_setter
+from mixstore.transaction import open_on, open_transactions
 
 if TYPE_CHECKING:
     from mixstore.backend import Backend
     from mixstore.chain import Chain
+    from mixstore.expressions import Expr
     from mixstore.schema import ModelSchema
     from mixstore.transaction import Transaction
     from mixstore.write import KeyValue
@@ -48,6 +52,7 @@ class Bound:
         codec = engine.adapter.codec(self.model)
         self.encode: Callable[[Any], dict[str, Any]] = codec.encode
         self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
+        self._key_of = codec.key_of
         hooks = schema.hooks
         self.after_load = hooks["after_load"]
         self.plain = chain.empty and not any(hooks[event] for event in hooks if event != "after_load")
@@ -61,16 +66,17 @@ class Bound:
         self._to_record: Callable[[Any], dict[str, Any]] = engine.row_record(self) or dict
         self.values_from_row = self._row_to_values()
         self.construct = _constructor(self.model, self.names)
+        self.point_filter = self._point_filter()
+        self._drive = driver(engine.execute)
+        self.run: Callable[[str, Generator[Any, Any, Any]], Any] = self._observed_run if observers else self._drive
+        """Execute a lifecycle now: `run(operation, steps)`."""
 
     # -- driving ------------------------------------------------------------------------------------------------------
 
-    def run(self, operation: str, steps: Generator[Any, Any, Any]) -> Any:
-        """Execute a lifecycle now."""
-        if not self.observers:
-            return drive(self.engine.execute, steps)
+    def _observed_run(self, operation: str, steps: Generator[Any, Any, Any]) -> Any:
         started = perf_counter()
         try:
-            result = drive(self.engine.execute, steps)
+            result = self._drive(operation, steps)
         except BaseException as error:
             self._observe(operation, started, None, error)
             raise
@@ -99,9 +105,16 @@ class Bound:
 
     def transaction(self) -> Transaction | None:
         """The transaction that this task or thread has open on the backend, if any."""
-        from mixstore.transaction import open_on
+        return open_on(self.backend) if open_transactions() else None
 
-        return open_on(self.backend)
+    def _point_filter(self) -> Expr | None:
+        """What a row that is read by its key must fulfil to be seen; None if nothing hides rows."""
+        from mixstore.reads import modified
+
+        seen = self.chain.visibility({})
+        asked = modified(self, Query(self.model)).where if self.chain.modify_query else TRUE
+        wanted = conjunction(seen, asked)
+        return None if wanted == TRUE else wanted
 
     # -- rows, records, values, instances -----------------------------------------------------------------------------
 
@@ -118,11 +131,7 @@ class Bound:
 
     def key_of_stored(self, stored: Mapping[str, Any]) -> KeyValue:
         """The key of a stored record."""
-        hidden = self.schema.hidden_key
-        if hidden:
-            return tuple(stored[name] for name in hidden)
-        values = self.decode(self.plain_record(stored) if self.chain.deserialize else stored)
-        return tuple(values[name] for name in self.schema.key_fields)
+        return self._key_of(self.plain_record(stored) if self.chain.deserialize else stored)
 
     def _row_to_values(self) -> Callable[[Any], dict[str, Any]]:
         if not self.chain.deserialize and not self.chain.after_read:
@@ -146,8 +155,9 @@ class Bound:
     def load(self, row: Any) -> Any:
         """An instance of a row, with its state; runs `after_load` hooks."""
         instance = self.construct(self.values_from_row(row), State(self, row))
-        for hook in self.after_load:
-            hook(instance, None)
+        if self.after_load:
+            for hook in self.after_load:
+                hook(instance, None)
         return instance
 
     def load_all(self, rows: list[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixstore.adapter import ModelAdapter, RecordCodec, decode_one
+from mixstore.adapter import ModelAdapter, decode_one
 from mixstore.backend import Backend, Capability
 from mixstore.errors import DuplicateKeyError, NotFoundError, UnsupportedOperationError
 from mixstore.expressions import TRUE
@@ -35,9 +35,6 @@ class ValuesAdapter(ModelAdapter):
     def get_primary_key_value(self, instance: Any) -> Any:
         schema = schema_of(type(instance))
         return schema.key_as_told(schema.key_from(instance.__dict__))
-
-    def codec(self, model_class: type[Any]) -> RecordCodec:
-        return RecordCodec(self.model_to_storage, lambda record: self.storage_to_model(model_class, record))
 
 
 class _Call(Plan):

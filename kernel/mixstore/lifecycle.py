@@ -26,7 +26,6 @@ from mixstore.prepare import (
     PreparedWrite,
     StaleReadError,
     check_fields,
-    differs,
     failure,
     prepare_write,
     required_key,
@@ -131,9 +130,9 @@ def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = Fa
     if not bound.plain or bound.transaction() is not None:
         return (yield from write(bound, operation, instance, None, checked=checked))
     if checked:
-        record, fixed = bound.encode(instance), None
+        record, fixed = bound.encode(instance), {}
     else:
-        record, fixed = check_fields(bound, instance, None)
+        record, fixed, _ = check_fields(bound, instance, None)
     key = required_key(bound, instance)
     outcomes = yield bound.engine.compile_writes(bound, (Write(operation, bound, key, record),))
     if outcomes[0].status != "ok":
@@ -146,18 +145,12 @@ def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = Fa
 
 def save(bound: Bound, instance: Any) -> Steps:
     """Create a new instance, or store the changes of one that was loaded."""
-    if state_of(instance) is None:
-        yield from insert(bound, "create", instance)
-    else:
-        yield from update_row(bound, instance)
-    return instance
+    return insert(bound, "create", instance) if state_of(instance) is None else update_row(bound, instance)
 
 
 def update(bound: Bound, instance: Any, changes: dict[str, Any]) -> Steps:
     """Validate the changes as assignments on a copy, store them, then apply them to the instance."""
-    candidate = candidate_with(bound, instance, changes)
-    yield from update_row(bound, instance, candidate)
-    return instance
+    return update_row(bound, instance, candidate_with(bound, instance, changes))
 
 
 def update_row(
@@ -175,12 +168,10 @@ def update_row(
         return instance
     source = instance if candidate is None else candidate
     stored = state.stored if state is not None else None
-    record, fixed = check_fields(bound, source, stored)
-    key = same_key(bound, source, state)
-    changes = (
-        record if stored is None else {name: value for name, value in record.items() if differs(value, stored[name])}
-    )
-    outcomes = yield bound.engine.compile_writes(bound, (Write("update", bound, key, record, dict(changes)),))
+    record, fixed, changed = check_fields(bound, source, stored)
+    key = same_key(bound, source, state, record, changed)
+    changes = {name: record[name] for name in changed}
+    outcomes = yield bound.engine.compile_writes(bound, (Write("update", bound, key, record, changes),))
     if outcomes[0].status != "ok":
         raise failure(bound, "update", key, outcomes[0])
     if source is not instance:

@@ -51,6 +51,7 @@ class Model(BaseModel, metaclass=ModelMeta):
 
     model_config = ConfigDict(extra="forbid", ignored_types=(ExtensionType, query_method))
     __slots__ = ("__mixstore_state__",)
+    __mixstore_bound__: ClassVar[Any] = None
     __class_verbs__: ClassVar[frozenset[str]]
     __instance_verbs__: ClassVar[frozenset[str]]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
 from mixstore.errors import NotFoundError, QueryError, nearest
-from mixstore.expressions import TRUE, Compare, conjunction, matcher, substitute
+from mixstore.expressions import Compare, evaluate, substitute
 from mixstore.prepare import required_key
 from mixstore.query import Query
-from mixstore.reads import modified, rows_of
+from mixstore.reads import rows_of
 from mixstore.state import State, set_state, state_of
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
         key = filters
     elif filters:
         raise QueryError("get() takes a key or names, not both", model=schema.model)
-    found = key_of(bound, key)
-    row = yield from _point(bound, found)
-    return None if row is None else bound.load(row)
+    rows = yield _point(bound, key_of(bound, key))
+    row = rows[0]
+    return None if row is None or not _visible(bound, row) else bound.load(row)
 
 
 def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
@@ -101,46 +101,39 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     return bound.load(found[0]) if found else None
 
 
-def _point(bound: Bound, key: KeyValue) -> Steps:
+def _point(bound: Bound, *keys: KeyValue) -> Any:
+    """The plan that reads these keys; TransactionError if one of them has a buffered write."""
     open_transaction = bound.transaction()
     if open_transaction is not None:
-        open_transaction.refuse_buffered(bound, key)
-    rows = yield bound.engine.compile_get(bound, (key,))
-    row = rows[0]
-    return None if row is None or not _visible(bound)(row) else row
+        for key in keys:
+            open_transaction.refuse_buffered(bound, key)
+    return bound.engine.compile_get(bound, keys)
 
 
-def _visible(bound: Bound) -> Any:
-    """Whether a row that was read by its key may be seen, as a function of the row."""
-    seen = bound.chain.visibility({})
-    asked = modified(bound, Query(bound.model)).where if bound.chain.modify_query else TRUE
-    wanted = conjunction(seen, asked)
-    if wanted == TRUE:
-        return lambda row: True
-    matches = matcher(substitute(wanted, {"now": bound.backend.clock()}))
-    return lambda row: matches(bound.values_from_row(row))
+def _visible(bound: Bound, row: Any) -> bool:
+    """Whether a row that was read by its key may be seen."""
+    wanted = bound.point_filter
+    if wanted is None:
+        return True
+    return evaluate(substitute(wanted, {"now": bound.backend.clock()}), bound.values_from_row(row))
 
 
 def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
     """The instances with these keys, in their order; None where there is none."""
     wanted = [key_of(bound, key) for key in keys]
-    open_transaction = bound.transaction()
-    if open_transaction is not None:
-        for key in wanted:
-            open_transaction.refuse_buffered(bound, key)
     if not wanted:
         return []
-    rows = yield bound.engine.compile_get(bound, tuple(wanted))
-    visible = _visible(bound)
-    return [None if row is None or not visible(row) else bound.load(row) for row in rows]
+    rows = yield _point(bound, *wanted)
+    return [None if row is None or not _visible(bound, row) else bound.load(row) for row in rows]
 
 
 def refresh(bound: Bound, instance: Any) -> Steps:
     """Read the row again into the instance. NotFoundError if it is gone."""
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
-    row = yield from _point(bound, key)
-    if row is None:
+    rows = yield _point(bound, key)
+    row = rows[0]
+    if row is None or not _visible(bound, row):
         raise NotFoundError(
             f"{bound.schema.name} to refresh is not there",
             model=bound.model,

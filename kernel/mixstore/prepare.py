@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -40,8 +40,9 @@ def differs(new: Any, old: Any) -> bool:
 
 def check_fields(
     bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The record of an instance whose changed fields fit their annotation and constraints, and the values they became.
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """(record, values, names): the record of an instance whose changed fields fit their annotation and constraints, the
+    values that these became by that, and the names of the changed fields.
 
     `old` is the record as loaded, `trusted` values known to be right: what equals them is not checked. The model's own
     validators don't run. ValidationError names every field that does not fit.
@@ -53,10 +54,10 @@ def check_fields(
         record = bound.encode(instance)
     except ValidationError:
         record = None
-    suspects = fields if record is None or old is None else [n for n in fields if differs(record[n], old[n])]
+    changed = list(fields) if record is None or old is None else _changed(fields, record, old)
     fixed: dict[str, Any] = {}
     errors: list[Any] = []
-    for name in suspects:
+    for name in changed:
         if trusted is not None and name in trusted and trusted[name] is values.get(name):
             continue
         try:
@@ -80,7 +81,17 @@ def check_fields(
         copied = instance.model_copy()
         copied.__dict__.update(fixed)
         record = bound.encode(copied)
-    return record, fixed
+        changed = list(fields) if old is None else _changed(fields, record, old)
+    return record, fixed, changed
+
+
+def _changed(fields: Mapping[str, Any], record: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """The fields whose record form differs; what is compared is inlined from `differs`, since this is on every save."""
+    return [
+        name
+        for name, new in record.items()
+        if new is not (was := old.get(name)) and (new != was or type(new) is not type(was)) and name in fields
+    ]
 
 
 def required_key(bound: Bound, instance: Any) -> KeyValue:
@@ -96,17 +107,26 @@ def required_key(bound: Bound, instance: Any) -> KeyValue:
     return key
 
 
-def same_key(bound: Bound, instance: Any, state: State | None) -> KeyValue:
+def same_key(
+    bound: Bound, instance: Any, state: State | None, record: Mapping[str, Any], changed: Iterable[str]
+) -> KeyValue:
     """The instance's key, which a saved row can't change."""
-    key = required_key(bound, instance)
-    if state is not None and key != state.key:
+    if state is None:
+        return required_key(bound, instance)
+    hidden = bound.schema.hidden_key
+    if hidden:
+        same = all(record[name] == state.stored[name] for name in hidden)
+    else:
+        same = not any(name in bound.schema.key_fields for name in changed)
+    if not same:
+        key = bound.schema.key_as_told(required_key(bound, instance))
         raise ValidationError(
-            f"the key of a saved {bound.schema.name} can't change, to {bound.schema.key_as_told(key)!r}",
+            f"the key of a saved {bound.schema.name} can't change, to {key!r}",
             model=bound.model,
             key=bound.schema.key_as_told(state.key),
             hint="create a new row and delete the old one",
         )
-    return key
+    return state.key
 
 
 # -- errors -----------------------------------------------------
@@ -266,8 +286,7 @@ def prepare_write(
     record = None
     changes = None
     if operation != "delete":
-        record, changes = _stored(bound, operation, candidate, state, old, trusted, key)
-        key = same_key(bound, candidate, state)
+        record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key)
     elif key is None:
         key = required_key(bound, candidate)
     context.key = key
@@ -337,9 +356,10 @@ def _stored(
     old: Mapping[str, Any] | None,
     trusted: Mapping[str, Any] | None,
     key: KeyValue | None,
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The stored record, and for an update what of it is new."""
-    plain, fixed = check_fields(bound, candidate, old, trusted)
+) -> tuple[dict[str, Any], dict[str, Any] | None, KeyValue]:
+    """The stored record, for an update what of it is new, and the key."""
+    plain, fixed, changed = check_fields(bound, candidate, old, trusted)
+    key = same_key(bound, candidate, state, plain, changed)
     candidate.__dict__.update(fixed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
@@ -354,10 +374,9 @@ def _stored(
                     model=bound.model,
                 )
     if operation != "update":
-        return record, None
+        return record, None, key
     if state is None or old is None:
-        return record, dict(record)
-    changed = {name for name in bound.schema.fields if differs(plain[name], old[name])}
+        return record, dict(record), key
     stored = state.stored
     changes = {
         name: value
@@ -365,7 +384,7 @@ def _stored(
         if (name in changed if name in bound.schema.fields else differs(value, stored.get(name)))
     }
     changes.update({name: REMOVE for name in stored if name not in record})
-    return record, changes
+    return record, changes, key
 
 
 def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: Any) -> Expr:

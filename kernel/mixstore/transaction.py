@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _open: ContextVar[tuple[Transaction, ...]] = ContextVar("mixstore_transactions", default=())
 
 
+open_transactions = _open.get
+"""Those open in this task or thread, on any backend; usually none."""
+
+
 def open_on(backend: Backend) -> Transaction | None:
     """The transaction open on a backend in this task or thread.
 

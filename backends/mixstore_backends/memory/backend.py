@@ -80,7 +80,9 @@ class _Store(Plan):
         self.together = together
 
     def run(self) -> list[Outcome]:
-        if not self.together or len(self.writes) == 1:
+        if len(self.writes) == 1:
+            return [_alone(self.writes[0])]
+        if not self.together:
             return [_alone(write) for write in self.writes]
         undo: Undo = []
         outcomes: list[Outcome] = []
@@ -183,11 +185,38 @@ def _hits(search: Search, searchable: tuple[str, ...]) -> Callable[[Record], boo
 
 
 def _alone(write: Write) -> Outcome:
+    if write.evict is None and not write.side_writes:
+        return _simple(write)
     undo: Undo = []
     outcome = _apply(write, undo)
     if outcome.status != "ok":
         _roll_back(undo)
     return outcome
+
+
+def _simple(write: Write) -> Outcome:
+    """A write that touches one row: everything is checked before anything changes, so there is nothing to undo."""
+    table: Table = write.bound.native
+    key = write.key
+    stored = table.rows.get(key)
+    if stored is not None or write.op == "update" or write.op == "delete":
+        refused = _refused(write, stored)
+        if refused is not None:
+            return refused
+    record = _record(write, stored)
+    if record is not None:
+        for name, held in table.unique.items():
+            holder = held.get(record.get(name))
+            if holder is not None and holder != key:
+                return Outcome("unique", table.rows[holder], name)
+    table.put(key, record)
+    return OK
+
+
+def _record(write: Write, stored: Record | None) -> Record | None:
+    if write.op == "update":
+        return _changed(stored, write.changes)
+    return None if write.op == "delete" else write.record
 
 
 def _roll_back(undo: Undo) -> None:
@@ -206,7 +235,7 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     refused = _refused(write, stored)
     if refused is not None:
         return refused
-    record = None if write.op == "delete" else write.record if write.op != "update" else _changed(stored, write.changes)
+    record = _record(write, stored)
     if record is not None:
         for name, held in table.unique.items():
             holder = held.get(record.get(name))

@@ -114,7 +114,7 @@ class Table:
         """Store, replace or (None) remove a row, keeping the indexes; returns what was there. No check is made."""
         old = self.rows.get(key)
         unique, indexes = self._kept
-        if old is not None:
+        if old is not None and (unique or indexes):
             for name, held in unique:
                 if old.get(name) is not None:
                     held.pop(old[name], None)
