@@ -136,6 +136,8 @@ def _to_timedelta(number: Any) -> timedelta:
 
 def decimal_text(value: Any) -> str:
     """Canonical digits: no exponent, no trailing zeros, '0' for every zero; never rounded."""
+    if type(value) is Decimal and _is_canonical(text := str(value)):
+        return text
     if not isinstance(value, Decimal):
         if type(value) is not int:
             raise wrong("a Decimal", value)
@@ -158,10 +160,18 @@ def _to_decimal(text: Any) -> Decimal:
     return Decimal(text)
 
 
+def _is_canonical(text: str) -> bool:
+    """Whether the usual text of a Decimal can be seen to be canonical; False leaves it to the full check."""
+    if len(text) > DECIMAL_DIGITS:
+        return False
+    return text.isdigit() or (text[-1] in "123456789" and "E" not in text and "N" not in text)
+
+
 def canonical_decimal(value: Any) -> Decimal:
     """The same number in the form that every store gives back (1.50 becomes 1.5)."""
-    text = decimal_text(value)
-    return value if type(value) is Decimal and text == str(value) else Decimal(text)
+    if type(value) is Decimal and _is_canonical(str(value)):
+        return value
+    return Decimal(decimal_text(value))
 
 
 def real(value: Any) -> float:
