@@ -78,8 +78,17 @@ class QueryBuilder(Generic[M]):
                 raise QueryError(f"a condition is a Q, an expression or a query, not {type(part).__name__}")
         if named:
             parts.append(Q(**named))
-        schema = schema_of(self.query.model)
-        known = current().lookups
+        try:
+            return self._resolved(parts)
+        except QueryError:
+            registry, before = current(), len(current().lookups)
+            registry.load_plugins()  # not needed to write a query, unless one of them brings the lookup
+            if len(registry.lookups) == before:
+                raise
+        return self._resolved(parts)
+
+    def _resolved(self, parts: list[Any]) -> Expr:
+        schema, known = schema_of(self.query.model), current().lookups
         return expressions.conjunction(*[lookups.resolve(schema, part, known) for part in parts])
 
     def filter(self, /, *terms: Any, **named: Any) -> Self:
