@@ -107,7 +107,7 @@ class MixstoreMeta(ModelMetaclass):
         else:
             cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         for field_name in shadowing:
-            type.__setattr__(cls, field_name, _NoDefault())
+            type.__setattr__(cls, field_name, _Default())
         if not cls.__pydantic_complete__:
             # Frames deeper than pydantic expects: let it look again where the class statement stands.
             cls.model_rebuild(raise_errors=False, _parent_namespace_depth=_frames)
@@ -116,29 +116,55 @@ class MixstoreMeta(ModelMetaclass):
         return cls  # type: ignore[no-any-return]
 
 
-class _NoDefault:
-    """Stands before a verb of the same name, so that subclasses don't take the verb as the field's default."""
+class _Default:
+    """Stands before a verb of the same name, so that pydantic does not take the verb as the field's default."""
+
+    def __init__(self, *value: Any) -> None:
+        self.value = value
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        raise AttributeError("this is a field")
+        if not self.value:
+            raise AttributeError("this is a field")
+        return self.value[0]
+
+
+IGNORED = (ExtensionType, query_method, _Default)
+"""What pydantic must not take for a field when it stands in a class body."""
 
 
 def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> set[str]:
     """Let fields be called like a verb of the class (`count`); pydantic would take the verb as their default."""
+    taken = frozenset[str]().union(*(getattr(base, "__instance_verbs__", ()) for base in bases))
+    allowed = frozenset[str]().union(*(getattr(base, "__class_verbs__", ()) for base in bases))
+    if not allowed:
+        return set()
     own = _annotated_names(namespace)
-    shadowing: set[str] = set()
-    for base in bases:
-        class_verbs: frozenset[str] = getattr(base, "__class_verbs__", frozenset())
-        instance_verbs: frozenset[str] = getattr(base, "__instance_verbs__", frozenset())
-        for taken in sorted(own & instance_verbs):
-            raise SchemaError(
-                f"{name}.{taken}: a field can't have the name of a method of the instance",
-                hint=f"name it {taken}_ or the like; storage uses field names",
-            )
-        shadowing |= own & class_verbs
-    for field_name in shadowing:
+    inherited = _fields_of_mixins(bases)
+    for refused in sorted(taken & (own | set(inherited))):
+        raise SchemaError(
+            f"{name}.{refused}: a field can't have the name of a method of the instance",
+            hint=f"name it {refused}_ or the like; storage uses field names",
+        )
+    for field_name in own & allowed:
         namespace.setdefault(field_name, pydantic.Field())
-    return shadowing
+    for field_name in inherited.keys() & allowed - own:
+        namespace.setdefault(field_name, inherited[field_name])
+    return allowed & (own | set(inherited))
+
+
+def _fields_of_mixins(bases: tuple[type, ...]) -> dict[str, _Default]:
+    """The fields that come from bases other than models, with the default that a plain class gives them."""
+    found: dict[str, _Default] = {}
+    for base in bases:
+        if hasattr(base, "__class_verbs__") or base is BaseModel:
+            continue
+        if issubclass(base, BaseModel):
+            found.update(dict.fromkeys(base.__pydantic_fields__, _Default()))
+            continue
+        for owner in base.__mro__[:-1]:
+            for name in _annotated_names(vars(owner)):
+                found[name] = _Default(*([getattr(base, name)] if hasattr(base, name) else []))
+    return found
 
 
 def _name_extensions(cls: type, namespace: Mapping[str, Any]) -> None:
@@ -167,7 +193,7 @@ class Mixin(BaseModel, metaclass=MixstoreMeta):
             options = {"encrypted": bool}   # options of Field, with the type of their value
     """
 
-    model_config = ConfigDict(extra="forbid", ignored_types=(ExtensionType, query_method))
+    model_config = ConfigDict(extra="forbid", ignored_types=IGNORED)
 
 
 __all__ = ["BackendExtension", "Declared", "Mixin", "MixstoreMeta", "query_method", "snake_case"]

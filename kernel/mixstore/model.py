@@ -13,8 +13,7 @@ from mixstore.binding import bound_of
 from mixstore.builder import QueryBuilder
 from mixstore.chain import Entry
 from mixstore.definition import Definition
-from mixstore.extension import ExtensionType
-from mixstore.mixin import MixstoreMeta, query_method
+from mixstore.mixin import IGNORED, MixstoreMeta
 from mixstore.registry import current
 from mixstore.state import state_of
 
@@ -49,7 +48,7 @@ class Model(BaseModel, metaclass=ModelMeta):
     the bare constructor pydantic's own.
     """
 
-    model_config = ConfigDict(extra="forbid", ignored_types=(ExtensionType, query_method))
+    model_config = ConfigDict(extra="forbid", ignored_types=IGNORED)
     __slots__ = ("__mixstore_state__",)
     __mixstore_bound__: ClassVar[Any] = None
     __class_verbs__: ClassVar[frozenset[str]]
@@ -172,22 +171,22 @@ class Model(BaseModel, metaclass=ModelMeta):
     @classmethod
     def count(cls, /, **filters: Any) -> int:
         """How many rows match."""
-        return cls.where(**filters).count()
+        return QueryBuilder.on(cls).filter(**filters).count()
 
     @classmethod
     async def acount(cls, /, **filters: Any) -> int:
         """`count()`, awaited."""
-        return await cls.where(**filters).acount()
+        return await QueryBuilder.on(cls).filter(**filters).acount()
 
     @classmethod
     def exists(cls, /, **filters: Any) -> bool:
         """Whether any row matches."""
-        return cls.where(**filters).exists()
+        return QueryBuilder.on(cls).filter(**filters).exists()
 
     @classmethod
     async def aexists(cls, /, **filters: Any) -> bool:
         """`exists()`, awaited."""
-        return await cls.where(**filters).aexists()
+        return await QueryBuilder.on(cls).filter(**filters).aexists()
 
     # -- instances ----------------------------------------------------------------------------------------------------
 
