@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from mixstore import hooks
+from mixstore.annotations import alias_value
 from mixstore.errors import SchemaError, nearest
-from mixstore.fields import KERNEL_OPTIONS, FieldOptions, merged_options
+from mixstore.fields import KERNEL_OPTIONS, PYDANTIC_PARAMETERS, FieldOptions, merged_options
 from mixstore.keys import Key
 from mixstore.mixin import Declared
 
@@ -37,7 +38,6 @@ class Definition:
         self.options = {
             name: _field_options(model, name, info, self.declared) for name, info in model.__pydantic_fields__.items()
         }
-        _check_redefinitions(model, self.options)
 
     @property
     def abstract(self) -> bool:
@@ -52,6 +52,7 @@ def merged_meta(model: type, declared: Declared) -> dict[str, Any]:
     Unknown keys and wrong types are a SchemaError.
     """
     merged: dict[str, Any] = {}
+    parents = {vars(base).get("Meta") for base in model.__mro__[1:]}
     for base in reversed(model.__mro__):
         meta = vars(base).get("Meta")
         for owner in reversed(meta.__mro__[:-1]) if isinstance(meta, type) else ():
@@ -59,7 +60,7 @@ def merged_meta(model: type, declared: Declared) -> dict[str, Any]:
                 if name.startswith("__"):
                     continue
                 _check_meta(base, name, value, declared)
-                if base is model or name not in NOT_INHERITED:
+                if name not in NOT_INHERITED or (base is model and owner not in parents):
                     merged[name] = value
     return merged
 
@@ -84,14 +85,14 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
             f"{where}: {nested!r} lies inside the annotation, where no option is seen",
             hint="put the options at the top level: Annotated[Optional[X], Field(...)] or x: Optional[X] = Field(...)",
         )
-    options = merged_options(where, info.metadata)
+    options = merged_options(where, info.metadata) or _inherited_options(model, name)
     known = {**KERNEL_OPTIONS, **declared.options}
     for option, value in options.items():
         if option not in known:
             raise SchemaError(
                 f"{where}: nobody claims the Field option {option!r}",
                 model=model,
-                hint=f"{nearest(option, known)} (a mixin may be missing from the bases)",
+                hint=f"{_nearest_option(option, known)} (a mixin may be missing from the bases)",
             )
         if not isinstance(value, known[option]):
             told = getattr(known[option], "__name__", str(known[option]))
@@ -99,21 +100,34 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
     return options
 
 
-def _buried_options(annotation: Any) -> Iterator[FieldOptions]:
-    for argument in get_args(annotation) if typing.get_origin(annotation) is not typing.Literal else ():
+def _nearest_option(option: str, known: Mapping[str, Any]) -> str:
+    found = nearest(option, {*known, *PYDANTIC_PARAMETERS})
+    return found if found.startswith("did you mean") else nearest(option, known)
+
+
+def _inherited_options(model: type[Any], name: str) -> dict[str, Any]:
+    """A field redefined without options inherits those of the nearest base that has some."""
+    for base in model.__mro__[1:]:
+        definition = vars(base).get("__mixstore_definition__")
+        if definition is not None:
+            options = definition.options.get(name)
+        else:  # a mixin, or a plain class
+            info = getattr(base, "__pydantic_fields__", vars(base)).get(name)
+            options = merged_options(f"{base.__name__}.{name}", getattr(info, "metadata", ()))
+        if options:
+            return dict(options)
+    return {}
+
+
+def _buried_options(annotation: Any, above: tuple[Any, ...] = ()) -> Iterator[FieldOptions]:
+    if typing.get_origin(annotation) is typing.Literal or annotation in above:
+        return
+    try:
+        aliased = alias_value(annotation)
+    except NameError:
+        return  # what the alias stands for comes later, and the class is looked at again when it is used
+    for argument in get_args(annotation) if aliased is None else (aliased,):
         for entry in getattr(argument, "__metadata__", ()):
             metadata = getattr(entry, "metadata", (entry,))  # a FieldInfo carries its own
             yield from (one for one in metadata if isinstance(one, FieldOptions))
-        yield from _buried_options(argument)
-
-
-def _check_redefinitions(model: type[Any], options: dict[str, dict[str, Any]]) -> None:
-    """A field redefined without options inherits those of the nearest base that has some."""
-    for name, own in options.items():
-        if own:
-            continue
-        for base in model.__mro__[1:]:
-            inherited = getattr(vars(base).get("__mixstore_definition__"), "options", {}).get(name)
-            if inherited:
-                own.update(inherited)
-                break
+        yield from _buried_options(argument, (*above, annotation))

@@ -15,7 +15,7 @@ KERNEL_OPTIONS: Mapping[str, type] = {"primary_key": bool, "unique": bool, "inde
 """The options that the kernel itself claims. On a backend that can't serve it, `unique` is refused when a model is
 bound; `index` and `searchable` are hints."""
 
-_PYDANTIC_PARAMETERS = frozenset(inspect.signature(pydantic.Field).parameters) - {"extra"}
+PYDANTIC_PARAMETERS = frozenset(inspect.signature(pydantic.Field).parameters) - {"extra"}
 
 
 class FieldOptions:
@@ -66,7 +66,7 @@ def Field(
         )
         if value is not None
     }
-    pydantics = {name: options.pop(name) for name in list(options) if name in _PYDANTIC_PARAMETERS}
+    pydantics = {name: options.pop(name) for name in list(options) if name in PYDANTIC_PARAMETERS}
     stored.update(options)
     if default_factory is not None:
         pydantics["default_factory"] = default_factory

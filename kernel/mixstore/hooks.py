@@ -27,7 +27,7 @@ Hook = Callable[[Any, Any], None]
 def _decorator(event: str, meaning: str) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
         if not inspect.isfunction(function):
-            raise SchemaError(f"@{event} belongs directly on a method, below @staticmethod or the like")
+            raise SchemaError(f"@{event} makes a hook of a plain method, not of a {type(function).__name__}")
         setattr(function, _MARK, (*getattr(function, _MARK, ()), event))
         return function
 
@@ -47,9 +47,14 @@ def collect(model: type) -> dict[str, tuple[Hook, ...]]:
     """All hooks of a class by event, parents first, each as a function of (instance, context)."""
     found: dict[str, list[Hook]] = {event: [] for event in EVENTS}
     for base in reversed(model.__mro__):
-        for name, function in vars(base).items():
-            for event in getattr(function, _MARK, ()) if inspect.isfunction(function) else ():
-                found[event].append(_checked(model, name, event, function))
+        for name, member in vars(base).items():
+            if inspect.isfunction(member):
+                for event in getattr(member, _MARK, ()):
+                    found[event].append(_checked(model, name, event, member))
+                continue
+            wrapped = getattr(member, "__func__", None) or getattr(member, "fget", None)
+            if getattr(wrapped, _MARK, ()):
+                raise SchemaError(f"{model.__name__}.{name}: a hook is a plain method, not a {type(member).__name__}")
     return {event: tuple(functions) for event, functions in found.items()}
 
 
@@ -57,17 +62,19 @@ def _checked(model: type, name: str, event: str, function: Callable[..., Any]) -
     where = f"{model.__name__}.{name}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise SchemaError(f"{where}: a hook can't be async", hint="hooks run inside one write; start tasks elsewhere")
-    required = [
-        parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(required) == 2 and event != "after_load":
-        return _named(function, function)
-    if len(required) != 1:
-        takes = "(self)" if event == "after_load" else "(self) or (self, context)"
-        raise SchemaError(f"{where}: an @{event} hook takes {takes}")
-    return _named(lambda instance, context: function(instance), function)
+    takes = 1 if event == "after_load" else len(inspect.signature(function).parameters)
+    if takes not in (1, 2) or not _accepts(function, takes):
+        told = "(self)" if event == "after_load" else "(self) or (self, context)"
+        raise SchemaError(f"{where}: an @{event} hook takes {told}")
+    return _named(function if takes == 2 else lambda instance, context: function(instance), function)
+
+
+def _accepts(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _named(hook: Hook, function: Callable[..., Any]) -> Hook:

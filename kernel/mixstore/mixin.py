@@ -140,7 +140,7 @@ def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[st
         return set()
     own = _annotated_names(namespace)
     inherited = _fields_of_mixins(bases)
-    for refused in sorted(taken & (own | set(inherited))):
+    for refused in sorted(taken & {*own, *inherited}):
         raise SchemaError(
             f"{name}.{refused}: a field can't have the name of a method of the instance",
             hint=f"name it {refused}_ or the like; storage uses field names",
@@ -149,7 +149,7 @@ def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[st
         namespace.setdefault(field_name, pydantic.Field())
     for field_name in inherited.keys() & allowed - own:
         namespace.setdefault(field_name, inherited[field_name])
-    return allowed & (own | set(inherited))
+    return set(allowed) & {*own, *inherited}
 
 
 def _fields_of_mixins(bases: tuple[type, ...]) -> dict[str, _Default]:

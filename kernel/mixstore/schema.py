@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
+from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
 from mixstore import codecs, types
+from mixstore.definition import Definition
 from mixstore.errors import ConfigurationError, SchemaError, nearest
 from mixstore.expressions import Order
 from mixstore.keys import Key, marked_keys
 
 if TYPE_CHECKING:
-    from mixstore.definition import Definition
+    from types import FrameType
+
     from mixstore.types import FieldType
     from mixstore.write import KeyValue
 
@@ -207,6 +211,23 @@ def _compile(model: type[Any]) -> ModelSchema:
             model=model,
             hint="subclass it; a generic model is parametrised and named: class Users(Page[User]): ...",
         )
-    if not model.__pydantic_complete__ and not model.model_rebuild(raise_errors=False):
-        model.model_rebuild()  # raises pydantic's own error, which names the missing type
+    if not model.__pydantic_complete__:
+        _complete(model)
+        definition = Definition(model)  # what names hid until now may hold options
+        type.__setattr__(model, "__mixstore_definition__", definition)
     return ModelSchema(model, definition)
+
+
+def _complete(model: type[Any]) -> None:
+    """Resolve forward references, with what the caller of mixstore can see; SchemaError names what is missing."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("mixstore"):
+        frame = frame.f_back
+    try:
+        model.model_rebuild(_types_namespace={} if frame is None else frame.f_locals)
+    except PydanticUndefinedAnnotation as error:
+        raise SchemaError(
+            f"{model.__name__} refers to {error.name!r}, which can't be found",
+            model=model,
+            hint=f"define it before the first use, or call {model.__name__}.model_rebuild() where it can be seen",
+        ) from error
