@@ -253,7 +253,8 @@ def _counted(bound: Bound, plan: Any, residual: Expr) -> Steps:
 def exists(bound: Bound, query: Query) -> Steps:
     """Whether there is any row."""
     limit = 1 if query.limit is None else min(1, query.limit)
-    found = yield from rows_of(bound, replace(query, limit=limit, order=() if not query.offset else query.order))
+    order = query.order if query.offset or query.cursor is not None else ()
+    found = yield from rows_of(bound, replace(query, limit=limit, order=order))
     return bool(found)
 
 
