@@ -7,7 +7,7 @@
 # Another interpreter: make test PYTHON=python3.13. Arguments for pytest: make test PYTEST_ARGS="-k cursor".
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto
+PYTEST_ARGS ?= -n auto --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
