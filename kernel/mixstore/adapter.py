@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from mixstore.codecs import Codec
@@ -100,6 +101,11 @@ class CompiledAdapter(ModelAdapter):
             plain.key_of if reads_own else compiled.key_of,
         )
 
+    def whole_decoder(self, model_class: type[Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """As `codec(...).decode`, for a store whose records hold nothing but fields: those can be copied whole."""
+        schema = schema_of(model_class)
+        return _decoder(schema, {name: self.field_codec(spec.type) for name, spec in schema.fields.items()}, whole=True)
+
     def _compiled(self, model_class: type[Any]) -> RecordCodec:
         codec = self._codecs.get(model_class)
         if codec is None:
@@ -116,11 +122,13 @@ def straight_line(
     functions: Mapping[str, Callable[[Any], Any] | None],
     otherwise: Callable[[Any, Exception], dict[str, Any]] | None = None,
     given: str = "d",
+    whole: bool = False,
 ) -> Any:
     """A function `f(d)` that returns a dict, one expression a field, with no loop.
 
-    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None: nothing
-    to do); `given` is what `d` is made of, if not the argument `d` itself; `otherwise` answers when anything is raised.
+    `sources` maps each field to the expression that reads it from `d`; `functions` holds what converts it (None:
+    nothing to do); `given` is what `d` is made of, if not the argument `d` itself; `otherwise` answers when anything is
+    raised; `whole` says that a `d` with as many entries holds just these fields, so that it can be copied.
     The text holds nothing but `repr()` of names, positions and names made here: no value of a user's ever gets in.
     """
     namespace: dict[str, Any] = {"otherwise": otherwise}
@@ -133,6 +141,10 @@ def straight_line(
             namespace[f"f{position}"] = function
             items.append(f"{field!r}: None if (v := {source}) is None else f{position}(v)")
     made = f"{{{', '.join(items)}}}"
+    if whole:
+        changed = [item for item, field in zip(items, sources, strict=True) if functions[field] is not None]
+        copied = f"{{{', '.join(['**d', *changed])}}}" if changed else "d.copy()"
+        made = f"{copied} if len(d) == {len(items)} else {made}"
     lines = [f"def {name}({given.partition('.')[0]}):"]
     lines += [f" d = {given}"] if given != "d" else []
     if otherwise is None:
@@ -150,7 +162,8 @@ def _encoder(schema: ModelSchema, fields: Mapping[str, Codec]) -> Callable[[Any]
     def refuse(values: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         raise refused_value(schema, values, encoders, error) from error
 
-    quick = straight_line("encode", sources, encoders, refuse, given="instance.__dict__")
+    whole = not any(isinstance(one, cached_property) for base in schema.model.__mro__ for one in vars(base).values())
+    quick = straight_line("encode", sources, encoders, refuse, given="instance.__dict__", whole=whole)
     hidden, key_from = schema.hidden_key, schema.key_from
     if not hidden:
         return quick  # type: ignore[no-any-return]
@@ -189,14 +202,16 @@ def refused_value(
     return ValidationError(f"{schema.name} can't be stored: {error}", model=schema.model)
 
 
-def _decoder(schema: ModelSchema, fields: Mapping[str, Codec]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def _decoder(
+    schema: ModelSchema, fields: Mapping[str, Codec], whole: bool = False
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     decoders = {name: codec.decode for name, codec in fields.items()}
 
     def patient(record: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
 
     return straight_line(  # type: ignore[no-any-return]
-        "decode", {name: f"d[{name!r}]" for name in fields}, decoders, patient
+        "decode", {name: f"d[{name!r}]" for name in fields}, decoders, patient, whole=whole
     )
 
 

@@ -13,7 +13,7 @@ from mixstore.drivers import adrive, driver
 from mixstore.expressions import TRUE, conjunction
 from mixstore.query import Query
 from mixstore.registry import Event, current
-from mixstore.state import State, slot_setter
+from mixstore.state import slot_setter
 from mixstore.transaction import open_on, open_transactions
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Bound:
         codec = engine.adapter.codec(self.model)
         self.encode: Callable[[Any], dict[str, Any]] = codec.encode
         self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
-        self._key_of = codec.key_of
+        self._key_of: Callable[[Mapping[str, Any]], KeyValue] = codec.key_of
         hooks = schema.hooks
         self.after_load = hooks["after_load"]
         self.plain = chain.empty and not any(hooks[event] for event in hooks if event != "after_load")
@@ -118,9 +118,9 @@ class Bound:
 
     # -- rows, records, values, instances -----------------------------------------------------------------------------
 
-    def record_of(self, row: Any) -> dict[str, Any]:
-        """The row as a record, in the stored form; the caller's own copy."""
-        return self._to_record(row)
+    def stored_of(self, row: Any) -> dict[str, Any]:
+        """The row as a record, in the stored form. Not to be changed."""
+        return row if self._to_record is dict else self._to_record(row)
 
     def plain_record(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """A stored record as the adapter made it: what extensions added or replaced is undone."""
@@ -152,9 +152,9 @@ class Bound:
 
         return values_from_row
 
-    def load(self, row: Any) -> Any:
+    def load(self, row: Any, key: KeyValue | None = None) -> Any:
         """An instance of a row, with its state; runs `after_load` hooks."""
-        instance = self.construct(self.values_from_row(row), State(self, row))
+        instance = self.construct(self.values_from_row(row), (self, row, None, key))
         if self.after_load:
             for hook in self.after_load:
                 hook(instance, None)
@@ -165,7 +165,7 @@ class Bound:
         if self.after_load:
             return [self.load(row) for row in rows]
         construct, values_from_row = self.construct, self.values_from_row
-        return [construct(values_from_row(row), State(self, row)) for row in rows]
+        return [construct(values_from_row(row), (self, row, None, None)) for row in rows]
 
     def values_of(self, instance: Any) -> dict[str, Any]:
         """The python values of an instance, by field; mutable ones are copies."""
@@ -186,17 +186,17 @@ class Bound:
         return copied
 
 
-def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], State], Any]:
+def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], tuple[Any, ...]], Any]:
     """A function that makes an instance of values known to be right, with no validator run."""
     set_state = slot_setter()
     private = getattr(model, "__private_attributes__", {})
-    fields = frozenset(names)
+    fields = set(names)  # shared: pydantic only ever adds names of fields, and all are in it
     new = object.__new__
 
-    def construct(values: dict[str, Any], state: State) -> Any:
+    def construct(values: dict[str, Any], state: tuple[Any, ...]) -> Any:
         instance = new(model)
         _set_dict(instance, values)
-        _set_fields_set(instance, set(fields))
+        _set_fields_set(instance, fields)
         _set_extra(instance, None)
         _set_private(instance, {name: one.get_default() for name, one in private.items()} if private else None)
         set_state(instance, state)

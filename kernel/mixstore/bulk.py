@@ -68,7 +68,7 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
             if changes is None:
                 return int((yield from lifecycle.delete(bound, instance, guard, query.options)))
             candidate = lifecycle.candidate_with(bound, instance, changes)
-            yield from lifecycle.update_row(bound, instance, candidate, guard, query.options)
+            yield from lifecycle.update_row(bound, instance, state_of(instance), candidate, guard, query.options)
             return 1
         except NotFoundError:
             return 0

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import ModelAdapter, decode_one
 from mixstore.backend import Backend, Capability
+from mixstore.bound import Bound
+from mixstore.chain import Chain
 from mixstore.errors import DuplicateKeyError, NotFoundError, UnsupportedOperationError
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Query
 from mixstore.schema import schema_of
-from mixstore.write import OK, Outcome
+from mixstore.write import OK, Operation, Outcome, Write
 
 if TYPE_CHECKING:
-    from mixstore.bound import Bound
-    from mixstore.write import KeyValue, Write
+    from mixstore.write import KeyValue
 
 
 class ValuesAdapter(ModelAdapter):
@@ -96,6 +97,17 @@ class DirectEngine:
         """One `create`, `upsert`, `update` or `delete`."""
         return _Call(bound, writes=writes)
 
+    def compile_plain(
+        self,
+        bound: Bound,
+        operation: Operation,
+        key: KeyValue,
+        record: dict[str, Any] | None,
+        changes: dict[str, Any] | None,
+    ) -> Plan:
+        """One call."""
+        return _Call(bound, writes=(Write(operation, bound, key, record, changes),))
+
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         """One call a write."""
         return _Call(bound, writes=writes)
@@ -107,10 +119,7 @@ class DirectEngine:
             rows = self.backend.query(model).select().all()
             return Rows(rows)
         if plan.keys:
-            schema = plan.bound.schema
-            return [
-                self.backend.get(schema.model, **dict(zip(schema.key_fields, key, strict=True))) for key in plan.keys
-            ]
+            return [self._row(plan.bound, key) for key in plan.keys]
         return [self._write(write) for write in plan.writes]
 
     async def aexecute(self, plan: Any) -> Any:
@@ -119,12 +128,26 @@ class DirectEngine:
 
         return await asyncio.to_thread(self.execute, plan)
 
+    def _row(self, bound: Bound, key: KeyValue) -> dict[str, Any] | None:
+        """The row with this key. A rendered key doesn't tell the fields it is made of, so its row is looked for."""
+        schema = bound.schema
+        if not schema.hidden_key:
+            return self.backend.get(schema.model, **dict(zip(schema.key_fields, key, strict=True)))
+        rows = self.backend.query(schema.model).select().all()
+        return next((row for row in rows if schema.key_from(row) == key), None)
+
+    def _delete(self, bound: Bound, key: KeyValue) -> Outcome:
+        hidden = bound.schema.hidden_key
+        values = self._row(bound, key) if hidden else dict(zip(bound.schema.key_fields, key, strict=True))
+        if values is None:
+            return Outcome("missing")
+        holder = bound.model.model_construct(**values)
+        return OK if self.backend.delete(bound.model, holder) else Outcome("missing")
+
     def _write(self, write: Write) -> Outcome:
         model = write.bound.model
         if write.op == "delete":
-            values = dict(zip(write.bound.schema.key_fields, write.key, strict=True))
-            holder = model.model_construct(**values)
-            return OK if self.backend.delete(model, holder) else Outcome("missing")
+            return self._delete(write.bound, write.key)
         record = dict(write.record or {})
         try:
             if write.op == "create":
@@ -154,6 +177,12 @@ class RowsBackend(PlannedBackend):
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         super().__init__(ValuesAdapter())
         self._rows = [dict(row) for row in rows]
+
+    def bound(self, model_class: type[Any]) -> Bound:
+        """With no chain: the rows are values already, and what a model needs to be stored is not needed here."""
+        if model_class not in self._bounds:
+            self._bounds[model_class] = Bound(schema_of(model_class), self, self, Chain(), ())
+        return self._bounds[model_class]
 
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         return _Call(bound, keys=keys)

@@ -12,19 +12,21 @@ def driver(execute: Callable[[Any], Any]) -> Callable[[str, Steps], Any]:
     """What runs lifecycles on an engine: executes each plan that is yielded, hands back the answer or the exception."""
 
     def drive(operation: str, steps: Steps) -> Any:
+        send = steps.send
         try:
-            plan = steps.send(None)
+            plan = send(None)
             while True:
                 try:
                     answer = execute(plan)
                 except Exception as error:
                     plan = steps.throw(error)
                 else:
-                    plan = steps.send(answer)
+                    plan = send(answer)
         except StopIteration as stop:
             return stop.value
-        finally:
+        except BaseException:
             steps.close()
+            raise
 
     return drive
 

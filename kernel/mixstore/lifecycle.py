@@ -70,7 +70,9 @@ def new_instance(bound: Bound, data: dict[str, Any]) -> Any:
     if bound.schema.declared.arguments:
         data = with_arguments(bound, data)
     try:
-        return bound.model.__pydantic_validator__.validate_python(data, by_name=True)
+        if bound.schema.aliased:
+            return bound.model.__pydantic_validator__.validate_python(data, by_name=True)
+        return bound.model.__pydantic_validator__.validate_python(data)
     except pydantic.ValidationError as error:
         raise refused(bound, error, bound.schema.key_from(data)) from error
 
@@ -129,39 +131,41 @@ def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = Fa
     """Store a whole row; `checked` says that the model has just validated the instance."""
     if not bound.plain or bound.transaction() is not None:
         return (yield from write(bound, operation, instance, None, checked=checked))
+    fixed: dict[str, Any] = {}
     if checked:
-        record, fixed = bound.encode(instance), {}
+        record = bound.encode(instance)
     else:
         record, fixed, _ = check_fields(bound, instance, None)
     key = required_key(bound, instance)
-    outcomes = yield bound.engine.compile_writes(bound, (Write(operation, bound, key, record),))
+    outcomes = yield bound.engine.compile_plain(bound, operation, key, record, None)
     if outcomes[0].status != "ok":
         raise failure(bound, operation, key, outcomes[0])
     if fixed:
         instance.__dict__.update(fixed)
-    set_state(instance, State(bound, None, record, key))
+    set_state(instance, bound, None, record, key)
     return instance
 
 
 def save(bound: Bound, instance: Any) -> Steps:
     """Create a new instance, or store the changes of one that was loaded."""
-    return insert(bound, "create", instance) if state_of(instance) is None else update_row(bound, instance)
+    state = state_of(instance)
+    return insert(bound, "create", instance) if state is None else update_row(bound, instance, state)
 
 
 def update(bound: Bound, instance: Any, changes: dict[str, Any]) -> Steps:
     """Validate the changes as assignments on a copy, store them, then apply them to the instance."""
-    return update_row(bound, instance, candidate_with(bound, instance, changes))
+    return update_row(bound, instance, state_of(instance), candidate_with(bound, instance, changes))
 
 
 def update_row(
     bound: Bound,
     instance: Any,
+    state: State | None,
     candidate: Any = None,
     guard: Expr | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Steps:
     """Store what differs from the row as loaded; `guard` is a further condition on the stored row."""
-    state = state_of(instance)
     if not bound.plain or guard is not None or bound.transaction() is not None:
         source = instance if candidate is None else candidate
         yield from write(bound, "update", source, state, target=instance, guard=guard, options=options)
@@ -171,13 +175,14 @@ def update_row(
     record, fixed, changed = check_fields(bound, source, stored)
     key = same_key(bound, source, state, record, changed)
     changes = {name: record[name] for name in changed}
-    outcomes = yield bound.engine.compile_writes(bound, (Write("update", bound, key, record, changes),))
+    outcomes = yield bound.engine.compile_plain(bound, "update", key, record, changes)
     if outcomes[0].status != "ok":
         raise failure(bound, "update", key, outcomes[0])
     if source is not instance:
         instance.__dict__.update(source.__dict__)
-    instance.__dict__.update(fixed)
-    set_state(instance, State(bound, None, record, key))
+    if fixed:
+        instance.__dict__.update(fixed)
+    set_state(instance, bound, None, record, key)
     return instance
 
 
@@ -191,7 +196,7 @@ def delete(bound: Bound, instance: Any, guard: Expr | None = None, options: Mapp
             return False
         return True
     key = state.key if state is not None else required_key(bound, instance)
-    outcomes = yield bound.engine.compile_writes(bound, (Write("delete", bound, key),))
+    outcomes = yield bound.engine.compile_plain(bound, "delete", key, None, None)
     if outcomes[0].status == "missing":
         return False
     if outcomes[0].status != "ok":
@@ -333,7 +338,7 @@ def _plain_batch(
     outcomes = yield from _executed(bound, writes)
     for index, one, outcome in zip(written, writes, outcomes, strict=True):
         if outcome.status == "ok":
-            set_state(instances[index], State(bound, None, one.record, one.key))
+            set_state(instances[index], bound, None, one.record, one.key)
         else:
             errors[index] = failure(bound, operation, one.key, outcome)
 

@@ -10,18 +10,23 @@ from mixstore import binding, lifecycle, points
 from mixstore.backend import Backend, Capability
 from mixstore.builder import QueryBuilder
 from mixstore.expressions import TRUE, Expr
+from mixstore.state import state_of
 from mixstore.transaction import Transaction
+from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.query import Query
-    from mixstore.write import KeyValue, Write
+    from mixstore.write import KeyValue
 
 M = TypeVar("M")
 
 
 class Plan:
-    """What to do, ready to execute; the kernel only hands it on. One plan is one execute is one atomic unit."""
+    """What to do, ready to execute; the kernel only hands it on. One plan is one execute is one atomic unit.
+
+    Any object may be a plan, apart from that of a query.
+    """
 
     __slots__ = ()
 
@@ -78,7 +83,7 @@ class PlannedBackend(Backend):
     runs_extensions = True
 
     @abstractmethod
-    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
         """A point read of these keys; not a query."""
 
     @abstractmethod
@@ -86,8 +91,19 @@ class PlannedBackend(Backend):
         """A query whose filter, order, limit and offset the engine applies as far as it can."""
 
     @abstractmethod
-    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
         """Writes that happen all or not at all, each under its condition."""
+
+    def compile_plain(
+        self,
+        bound: Bound,
+        operation: Operation,
+        key: KeyValue,
+        record: dict[str, Any] | None,
+        changes: dict[str, Any] | None,
+    ) -> Any:
+        """One write with no condition and no side write: what can be prepared per operation."""
+        return self.compile_writes(bound, (Write(operation, bound, key, record, changes),))
 
     @abstractmethod
     def execute(self, plan: Any) -> Any:
@@ -103,7 +119,7 @@ class PlannedBackend(Backend):
         """How many rows match, limit and offset aside."""
         return self.compile_query(bound, query)
 
-    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan | None:
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Any:
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
         return None
 
@@ -136,7 +152,7 @@ class PlannedBackend(Backend):
 
     def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
         bound = self.bound(model_class)
-        return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance)))
+        return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance, state_of(instance))))
 
     def delete(self, model_class: type[Any], instance: Any) -> bool:
         bound = self.bound(model_class)

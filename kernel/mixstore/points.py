@@ -11,7 +11,7 @@ from mixstore.expressions import Compare, evaluate, substitute
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
-from mixstore.state import State, set_state, state_of
+from mixstore.state import set_state, state_of
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -88,9 +88,12 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
         key = filters
     elif filters:
         raise QueryError("get() takes a key or names, not both", model=schema.model)
-    rows = yield _point(bound, key_of(bound, key))
+    found = key_of(bound, key)
+    rows = yield _point(bound, found)
     row = rows[0]
-    return None if row is None or not _visible(bound, row) else bound.load(row)
+    if row is None or (bound.point_filter is not None and not _visible(bound, row)):
+        return None
+    return bound.load(row, found)
 
 
 def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
@@ -142,5 +145,5 @@ def refresh(bound: Bound, instance: Any) -> Steps:
         )
     loaded = bound.load(row)
     instance.__dict__.update(loaded.__dict__)
-    set_state(instance, State(bound, row))
+    set_state(instance, bound, row, None, key)
     return instance

@@ -115,7 +115,8 @@ def same_key(
         return required_key(bound, instance)
     hidden = bound.schema.hidden_key
     if hidden:
-        same = all(record[name] == state.stored[name] for name in hidden)
+        rendered = tuple(record[name] for name in hidden) if hidden[0] in record else required_key(bound, instance)
+        same = rendered == state.key
     else:
         same = not any(name in bound.schema.key_fields for name in changed)
     if not same:
@@ -214,7 +215,7 @@ class PreparedWrite:
         bound, write = self.bound, self.write
         if write.op != "delete":
             self.target.__dict__.update(self.candidate.__dict__)
-            set_state(self.target, State(bound, None, write.record, write.key))
+            set_state(self.target, bound, None, write.record, write.key)
         for extension, hook in bound.chain.after_write:
             try:
                 hook(self.context, outcome)

@@ -85,10 +85,13 @@ class ModelSchema:
         self.hooks = definition.hooks
         self.fields = {name: _spec(model, definition, name, info) for name, info in model.__pydantic_fields__.items()}
         self._resolve_key()
+        self.aliased = any(info.validation_alias is not None for info in model.__pydantic_fields__.values())
         self.unique = tuple(name for name, spec in self.fields.items() if spec.option("unique"))
         self.indexed = tuple(name for name, spec in self.fields.items() if spec.option("index"))
         self.searchable = tuple(name for name, spec in self.fields.items() if spec.option("searchable"))
         self._check_options()
+        self.key_from = self._key_function()
+        """The key that these python values make, or None if a part of it is missing."""
 
     def _resolve_key(self) -> None:
         primary = tuple(name for name, spec in self.fields.items() if spec.option("primary_key"))
@@ -137,20 +140,29 @@ class ModelSchema:
             if spec.option("searchable") and (spec.type.stored or spec.type.kind) != "str":
                 raise SchemaError(f"{self.name}.{name}: searchable=True needs text, not {spec.type.kind}")
 
-    def key_from(self, values: Mapping[str, Any]) -> KeyValue | None:
-        """The key that these python values make, or None if a part of it is missing."""
+    def _key_function(self) -> Callable[[Mapping[str, Any]], KeyValue | None]:
         if self.template is not None:
-            rendered = [
-                part.render(values) for part in (self.template.partition, self.template.sort) if part is not None
-            ]
-            return None if None in rendered else tuple(rendered)
+            return self._key_by_template
         if self.key_methods:
-            return self._key_by_methods(values)
-        try:
-            key = tuple([values[name] for name in self.key_fields])
-        except KeyError:
-            return None
+            return self._key_by_methods
+        if len(self.key_fields) == 1:
+            (name,) = self.key_fields
+
+            def single(values: Mapping[str, Any]) -> KeyValue | None:
+                value = values.get(name)
+                return None if value is None else (value,)
+
+            return single
+        return self._key_by_fields
+
+    def _key_by_fields(self, values: Mapping[str, Any]) -> KeyValue | None:
+        key = tuple([values.get(name) for name in self.key_fields])
         return None if None in key else key
+
+    def _key_by_template(self, values: Mapping[str, Any]) -> KeyValue | None:
+        assert self.template is not None
+        rendered = [part.render(values) for part in (self.template.partition, self.template.sort) if part is not None]
+        return None if None in rendered else tuple(rendered)
 
     def _key_by_methods(self, values: Mapping[str, Any]) -> KeyValue | None:
         holder = object.__new__(self.model)
@@ -158,9 +170,10 @@ class ModelSchema:
         object.__setattr__(holder, "__pydantic_extra__", None)
         object.__setattr__(holder, "__pydantic_private__", None)
         try:
-            return tuple([str(method(holder)) for method in self.key_methods])
+            parts = [method(holder) for method in self.key_methods]
         except AttributeError:
             return None
+        return None if None in parts else tuple([str(part) for part in parts])
 
     def key_as_told(self, key: KeyValue | None) -> Any:
         """A key as it is shown to people: the value itself, or a dict by name."""

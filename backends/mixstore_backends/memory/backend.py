@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +13,8 @@ from mixstore.adapter import ModelAdapter
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, matcher, sort_key
-from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
-from mixstore.write import OK, REMOVE, SKIPPED, Add, Outcome, Write
+from mixstore.planned import PlannedBackend, QueryPlan, Rows
+from mixstore.write import OK, REMOVE, SKIPPED, Add, Operation, Outcome, Write
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
 from mixstore_backends.memory.table import Record, Table
@@ -23,26 +25,23 @@ if TYPE_CHECKING:
     from mixstore.query import Query, Search
     from mixstore.write import KeyValue
 
+Plan = Callable[[], Any]
+Lock = AbstractContextManager[Any]
+DONE = [OK]
 Undo = list[tuple[Table, "KeyValue", Record | None]]
 
 
-class _Get(Plan):
-    __slots__ = ("keys", "table")
-
-    def __init__(self, table: Table, keys: Sequence[KeyValue]) -> None:
-        self.table = table
-        self.keys = keys
-
-    def run(self) -> list[Record | None]:
-        rows = self.table.rows
-        return [rows.get(key) for key in self.keys]
-
-
 class _Find(QueryPlan):
-    __slots__ = ("access", "counts", "matches", "query", "table")
+    __slots__ = ("access", "counts", "lock", "matches", "query", "table")
 
     def __init__(
-        self, table: Table, access: Access, query: Query, matches: Callable[[Any], bool] | None, counts: bool
+        self,
+        lock: Lock,
+        table: Table,
+        access: Access,
+        query: Query,
+        matches: Callable[[Any], bool] | None,
+        counts: bool,
     ) -> None:
         super().__init__(
             access.operation,
@@ -51,13 +50,18 @@ class _Find(QueryPlan):
             index=access.by,
             scan=access.by is None,
         )
+        self.lock = lock
         self.table = table
         self.access = access
         self.query = query
         self.matches = matches
         self.counts = counts
 
-    def run(self) -> Rows | int:
+    def __call__(self) -> Rows | int:
+        with self.lock:
+            return self._run()
+
+    def _run(self) -> Rows | int:
         query = self.query
         found: Iterable[Record] = self.access.rows(self.table)
         if self.matches is not None:
@@ -68,33 +72,6 @@ class _Find(QueryPlan):
             found = sorted(found, key=sort_key(query.order))
         end = None if query.limit is None else query.offset + query.limit
         return Rows(list(islice(found, query.offset, end)))
-
-
-class _Store(Plan):
-    """Writes; `together` makes them one atomic unit, otherwise each stands for itself."""
-
-    __slots__ = ("together", "writes")
-
-    def __init__(self, writes: Sequence[Write], together: bool) -> None:
-        self.writes = writes
-        self.together = together
-
-    def run(self) -> list[Outcome]:
-        if len(self.writes) == 1:
-            return [_alone(self.writes[0])]
-        if not self.together:
-            return [_alone(write) for write in self.writes]
-        undo: Undo = []
-        outcomes: list[Outcome] = []
-        for write in self.writes:
-            outcome = _apply(write, undo)
-            outcomes.append(outcome)
-            if outcome.status != "ok" and not (write.op == "delete" and outcome.status == "missing"):
-                _roll_back(undo)
-                skipped = [SKIPPED] * len(self.writes)
-                skipped[len(outcomes) - 1] = outcome
-                return skipped
-        return outcomes
 
 
 class InMemoryBackend(PlannedBackend):
@@ -136,12 +113,23 @@ class InMemoryBackend(PlannedBackend):
         with self._lock:
             entity = self.adapter.get_entity_type(bound.model)
             old = self._tables.get(entity)
-            table = Table(bound.schema, old.rows.items() if old is not None else ())
+            kept = {} if old is None else old.rows
+            if not bound.chain.serialize:
+                # a class that was defined anew may have lost fields; records then hold nothing but fields
+                named = {*bound.schema.fields, *bound.schema.hidden_key}
+                kept = {key: {name: row[name] for name in row if name in named} for key, row in kept.items()}
+            table = Table(bound.schema, kept.items())
             self._tables[entity] = table
             return table
 
+    def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        own = type(self.adapter) is InMemoryAdapter and not bound.schema.hidden_key
+        return self.adapter.whole_decoder(bound.model) if own else None
+
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
-        return _Get(bound.native, keys)
+        if len(keys) == 1:
+            return partial(_get_one, bound.native.rows, keys[0])
+        return partial(_locked, self._lock, partial(_get, bound.native.rows, keys))
 
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
         return self._find(bound, query, counts=False)
@@ -149,15 +137,19 @@ class InMemoryBackend(PlannedBackend):
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return self._find(bound, query, counts=True)
 
+    def compile_plain(
+        self, bound: Bound, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
+    ) -> Plan:
+        return partial(_plain_locked, self._lock, bound.native, operation, key, record, changes)
+
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
-        return _Store(writes, together=True)
+        return partial(_locked, self._lock, partial(_together, writes))
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan:
-        return _Store(writes, together=False)
+        return partial(_locked, self._lock, partial(_each, writes))
 
-    def execute(self, plan: Any) -> Any:
-        with self._lock:
-            return plan.run()
+    def execute(self, plan: Plan) -> Any:
+        return plan()
 
     async def aexecute(self, plan: Any) -> Any:
         return self.execute(plan)
@@ -166,7 +158,7 @@ class InMemoryBackend(PlannedBackend):
         matches = None if query.where == TRUE else matcher(query.where)
         if query.search is not None:
             matches = _both(matches, _hits(query.search, bound.schema.searchable))
-        return _Find(bound.native, choose(bound.schema, query.where, query.order), query, matches, counts)
+        return _Find(self._lock, bound.native, choose(bound.schema, query.where, query.order), query, matches, counts)
 
 
 def _both(first: Callable[[Any], bool] | None, second: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -184,9 +176,66 @@ def _hits(search: Search, searchable: tuple[str, ...]) -> Callable[[Record], boo
     return hit if wanted else lambda record: False
 
 
+def _locked(lock: Lock, plan: Plan) -> Any:
+    with lock:
+        return plan()
+
+
+def _get_one(rows: dict[KeyValue, Record], key: KeyValue) -> list[Record | None]:
+    return [rows.get(key)]  # one look-up in a dict is atomic, and rows are never changed in place
+
+
+def _get(rows: dict[KeyValue, Record], keys: Sequence[KeyValue]) -> list[Record | None]:
+    return [rows.get(key) for key in keys]
+
+
+def _plain_locked(
+    lock: Lock, table: Table, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
+) -> list[Outcome]:
+    with lock:
+        return _plain(table, operation, key, record, changes)
+
+
+def _plain(
+    table: Table, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
+) -> list[Outcome]:
+    """One row with no condition: everything is checked before anything changes, so there is nothing to undo."""
+    stored = table.rows.get(key)
+    if operation == "create":
+        if stored is not None:
+            return [Outcome("exists", stored)]
+    elif operation != "upsert":
+        if stored is None:
+            return [Outcome("missing")]
+        record = None if operation == "delete" else _changed(stored, changes)
+    if record is not None and table.unique:
+        taken = table.taken(key, record)
+        if taken is not None:
+            return [Outcome("unique", table.rows[taken[1]], taken[0])]
+    table.put(key, record, stored)
+    return DONE
+
+
+def _each(writes: Sequence[Write]) -> list[Outcome]:
+    return [_alone(write) for write in writes]
+
+
+def _together(writes: Sequence[Write]) -> list[Outcome]:
+    """All or nothing; a delete of what is not there fails nothing."""
+    if len(writes) == 1:
+        return [_alone(writes[0])]
+    undo: Undo = []
+    for position, write in enumerate(writes):
+        outcome = _apply(write, undo)
+        if outcome.status != "ok" and not (write.op == "delete" and outcome.status == "missing"):
+            _roll_back(undo)
+            return [outcome if n == position else SKIPPED for n in range(len(writes))]
+    return [OK] * len(writes)
+
+
 def _alone(write: Write) -> Outcome:
-    if write.evict is None and not write.side_writes:
-        return _simple(write)
+    if write.evict is None and write.condition is None and not write.side_writes and not write.absent:
+        return _plain(write.bound.native, write.op, write.key, write.record, write.changes)[0]
     undo: Undo = []
     outcome = _apply(write, undo)
     if outcome.status != "ok":
@@ -194,23 +243,9 @@ def _alone(write: Write) -> Outcome:
     return outcome
 
 
-def _simple(write: Write) -> Outcome:
-    """A write that touches one row: everything is checked before anything changes, so there is nothing to undo."""
-    table: Table = write.bound.native
-    key = write.key
-    stored = table.rows.get(key)
-    if stored is not None or write.op == "update" or write.op == "delete":
-        refused = _refused(write, stored)
-        if refused is not None:
-            return refused
-    record = _record(write, stored)
-    if record is not None:
-        for name, held in table.unique.items():
-            holder = held.get(record.get(name))
-            if holder is not None and holder != key:
-                return Outcome("unique", table.rows[holder], name)
-    table.put(key, record)
-    return OK
+def _roll_back(undo: Undo) -> None:
+    for table, key, record in reversed(undo):
+        table.put(key, record, table.rows.get(key))
 
 
 def _record(write: Write, stored: Record | None) -> Record | None:
@@ -219,32 +254,28 @@ def _record(write: Write, stored: Record | None) -> Record | None:
     return None if write.op == "delete" else write.record
 
 
-def _roll_back(undo: Undo) -> None:
-    for table, key, record in reversed(undo):
-        table.put(key, record)
-
-
 def _apply(write: Write, undo: Undo) -> Outcome:
     table: Table = write.bound.native
     key = write.key
     stored = table.rows.get(key)
     absent = None if write.evict is None else matcher(write.evict)
     if stored is not None and absent is not None and write.op != "update" and absent(stored):
-        undo.append((table, key, table.put(key, None)))
+        table.put(key, None, stored)
+        undo.append((table, key, stored))
         stored = None
     refused = _refused(write, stored)
     if refused is not None:
         return refused
     record = _record(write, stored)
-    if record is not None:
-        for name, held in table.unique.items():
-            holder = held.get(record.get(name))
-            if holder is None or holder == key or record[name] is None:
-                continue
-            if absent is None or not absent(table.rows[holder]):
-                return Outcome("unique", table.rows[holder], name)
-            undo.append((table, holder, table.put(holder, None)))
-    undo.append((table, key, table.put(key, record)))
+    while record is not None and (taken := table.taken(key, record)) is not None:
+        name, holder = taken
+        held = table.rows[holder]
+        if absent is None or not absent(held):
+            return Outcome("unique", held, name)
+        table.put(holder, None, held)
+        undo.append((table, holder, held))
+    table.put(key, record, stored)
+    undo.append((table, key, stored))
     for side in write.side_writes:
         outcome = _apply(side, undo)
         if outcome.status != "ok" and not (side.op == "delete" and outcome.status == "missing"):

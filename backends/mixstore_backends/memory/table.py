@@ -106,39 +106,63 @@ class Table:
         self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in schema.unique}
         self.indexes: dict[str, Index] = {name: Index() for name in schema.indexed}
         self._keys = SortedForms(key_form)
-        self._kept = tuple(self.unique.items()), tuple(self.indexes.items())
+        self._add_key = self._keys.add
+        self._unique = tuple(self.unique.items())
+        self._indexes = tuple(self.indexes.items())
         for key, record in rows:
-            self.put(key, record)
+            self.put(key, record, None)
 
-    def put(self, key: KeyValue, record: Record | None) -> Record | None:
-        """Store, replace or (None) remove a row, keeping the indexes; returns what was there. No check is made."""
-        old = self.rows.get(key)
-        unique, indexes = self._kept
-        if old is not None and (unique or indexes):
-            for name, held in unique:
-                if old.get(name) is not None:
-                    held.pop(old[name], None)
-            for name, index in indexes:
-                if record is None or record.get(name) != old.get(name):
-                    index.discard(old.get(name), key)
+    def taken(self, key: KeyValue, record: Record) -> tuple[str, KeyValue] | None:
+        """The unique field whose value another row holds, and that row's key."""
+        for name, held in self.unique.items():
+            holder = held.get(record.get(name))
+            if holder is not None and holder != key:
+                return name, holder
+        return None
+
+    def put(self, key: KeyValue, record: Record | None, old: Record | None) -> None:
+        """Store, replace or (None) remove the row that is `old` now, keeping the indexes. No check is made."""
         if record is None:
-            self.rows.pop(key, None)
-            return old
+            if old is not None:
+                del self.rows[key]
+                self._forget(key, old)
+            return
         self.rows[key] = record
         if old is None:
-            self._keys.add(key)
-        for name, held in unique:
-            if record.get(name) is not None:
-                held[record[name]] = key
-        for name, index in indexes:
-            if old is None or record.get(name) != old.get(name):
+            self._add_key(key)
+            for name, index in self._indexes:
                 index.add(record.get(name), key)
-        return old
+            for name, held in self._unique:
+                if record.get(name) is not None:
+                    held[record[name]] = key
+        elif self._indexes or self._unique:
+            self._replace(key, old, record)
+
+    def _forget(self, key: KeyValue, old: Record) -> None:
+        for name, index in self._indexes:
+            index.discard(old.get(name), key)
+        for name, held in self._unique:
+            if old.get(name) is not None:
+                del held[old[name]]
+
+    def _replace(self, key: KeyValue, old: Record, record: Record) -> None:
+        for name, index in self._indexes:
+            was, now = old.get(name), record.get(name)
+            if was is not now and was != now:
+                index.discard(was, key)
+                index.add(now, key)
+        for name, held in self._unique:
+            was, now = old.get(name), record.get(name)
+            if was is not now and was != now:
+                if was is not None:
+                    del held[was]
+                if now is not None:
+                    held[now] = key
 
     def clear(self) -> None:
         """Forget everything."""
-        for key in list(self.rows):
-            self.put(key, None)
+        for key, record in list(self.rows.items()):
+            self.put(key, None, record)
 
     def ordered_keys(self) -> list[tuple[Any, KeyValue]]:
         """(comparable form, key) of all rows by key; keys that are gone may be among them."""

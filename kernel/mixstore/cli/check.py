@@ -1,0 +1,57 @@
+"""`mixstore check`: everything that can be wrong before the first record, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from mixstore.cli.importing import path_of
+from mixstore.cli.inspection import inspect
+from mixstore.cli.screen import INDENT, Screen, grid
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+
+MODULES = typer.Argument(None, metavar="[MODULE]...", help="Modules that define models: app.models", show_default=False)
+
+
+def check(modules: list[str] = MODULES) -> None:
+    """Bind every model, show its chain, and report all mistakes in modules, plugins, settings and models.
+
+    Besides the modules, those of the models in the config's [models] are looked at. No store is asked anything.
+    """
+    screen = Screen()
+    found = inspect(modules or [])
+    for bound in found.bounds:
+        _show_chain(screen, bound)
+    found.show_mistakes(screen)
+    wrong = len(found.mistakes)
+    mistakes = f"{wrong} mistake{'' if wrong == 1 else 's'}"
+    summary = f"{len(found.bounds)} model{'' if len(found.bounds) == 1 else 's'} bound, {mistakes}"
+    screen.show()
+    if wrong:
+        screen.bad(summary)
+        raise typer.Exit(1)
+    screen.good(summary)
+    if not found.bounds:
+        screen.show("Name the modules that define the models: mixstore check app.models")
+
+
+def _show_chain(screen: Screen, bound: Bound) -> None:
+    screen.show(f"{path_of(bound.model)} on {backend_label(bound)}", style="bold")
+    rows = [
+        (entry.name, entry.state if entry.state != "active" else entry.fidelity or "active", entry.reason)
+        for entry in bound.chain.entries
+    ]
+    if rows:
+        screen.show(grid(("extension", "state", "why"), rows), indent=INDENT)
+    else:
+        screen.show("no extensions", indent=INDENT)
+    screen.show()
+
+
+def backend_label(bound: Bound) -> str:
+    """The kind of backend, and the name that the config gives it; never its URL, which may hold a secret."""
+    kind, name = bound.backend.backend_name, bound.backend.config_name
+    return f"{kind} ({name})" if name else kind

@@ -1,0 +1,37 @@
+"""`mixstore init`: the one command that makes tables and indexes."""
+
+from __future__ import annotations
+
+import typer
+
+from mixstore.cli.check import MODULES, backend_label
+from mixstore.cli.importing import told
+from mixstore.cli.inspection import inspect
+from mixstore.cli.screen import INDENT, Screen
+from mixstore.errors import MixstoreError
+
+
+def init(modules: list[str] = MODULES) -> None:
+    """Make or extend what the models need in their stores: tables, columns, indexes. Refused if a check fails."""
+    screen = Screen()
+    found = inspect(modules or [])
+    if found.mistakes:
+        found.show_mistakes(screen)
+        screen.bad("Nothing was changed.")
+        raise typer.Exit(1)
+    if not found.bounds:
+        screen.show("No models. Name the modules that define them: mixstore init app.models")
+        raise typer.Exit(1)
+    failed = False
+    for backend in dict.fromkeys(bound.backend for bound in found.bounds):
+        bounds = [bound for bound in found.bounds if bound.backend is backend]
+        screen.show(backend_label(bounds[0]), style="bold")
+        try:
+            backend.initialize(*[bound.model for bound in bounds])
+        except MixstoreError as error:
+            failed = True
+            screen.bad(told(error), indent=INDENT)
+        else:
+            screen.good(f"ready for {', '.join(bound.schema.entity for bound in bounds)}", indent=INDENT)
+    if failed:
+        raise typer.Exit(1)
