@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
     from mixstore.write import Outcome, WriteChange, WriteContext
 
+    _Compatible = Any  # or type checkers would refuse a model of two mixins whose inner classes have the same name
+else:
+    _Compatible = object
+
 ANY_BACKEND = "*"
 HOOKS = (
     "configure_backend",
@@ -63,7 +67,7 @@ def _check_hook(cls: type, name: str, function: Any) -> None:
         raise SchemaError(f"{where} must take ({', '.join(expected)})") from None
 
 
-class BackendExtension(metaclass=ExtensionType):
+class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[misc]
     """One behaviour of a mixin on the backends named `backend_name` ("*": on any that has no exact one).
 
     There is one instance per (model, backend, extension), with `mixin_class`, `model`, `schema`, `backend` and
