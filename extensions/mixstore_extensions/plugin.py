@@ -1,6 +1,6 @@
-"""The plugin for built-in extensions that attach by field option or config.
+"""The plugin for built-in extensions that attach by field option or config, and for the demo.
 
-Those of the built-in mixins are inner classes of their mixins, which mixstore finds without being told.
+The extensions of the built-in mixins are inner classes of their mixins, which mixstore finds without being told.
 """
 
 from __future__ import annotations
@@ -12,9 +12,19 @@ from mixstore.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typer import Typer
+
     from mixstore.extension import BackendExtension
 
 
 @hookimpl
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
     """None yet."""
+
+
+@hookimpl
+def mixstore_register_commands(app: Typer) -> None:
+    """`mixstore demo`."""
+    from mixstore_extensions.demo.command import demo
+
+    app.command()(demo)

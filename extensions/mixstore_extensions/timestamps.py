@@ -17,7 +17,7 @@ class Timestamps(Mixin):
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    class Anywhere(BackendExtension):
+    class Stamping(BackendExtension):
         """Sets the fields before they are stored."""
 
         reads = {"upsert": ()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from mixstore import (
     NOW,
     BackendExtension,
+    Declaration,
     Deferred,
     Field,
     Mixin,
@@ -39,14 +40,10 @@ class TTL(Mixin):
 
     expires_at: datetime | None = Field(None, index=True)
 
-    class Declares:
-        """Rows that should expire must not outlive their time just since a backend can't do it."""
+    # required: rows that should expire must not outlive their time just since a backend can't do it
+    Declares: ClassVar[Any] = Declaration(required=True, arguments={"expires_in": _expires_in}, meta={"ttl": timedelta})
 
-        required = True
-        arguments = {"expires_in": _expires_in}
-        meta = {"ttl": timedelta}
-
-    class Anywhere(BackendExtension):
+    class Expiry(BackendExtension):
         """Hides expired rows by a filter that is part of every read."""
 
         reveals = "include_expired"

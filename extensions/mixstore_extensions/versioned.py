@@ -8,7 +8,7 @@ import inspect
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from mixstore import (
     BackendExtension,
@@ -16,6 +16,7 @@ from mixstore import (
     Condition,
     ConfigurationError,
     ConflictError,
+    Declaration,
     Mixin,
     Q,
     VersionConflictError,
@@ -36,12 +37,9 @@ class Versioned(Mixin):
 
     version: int = 0
 
-    class Declares:
-        """A lock that some backend ignores is none."""
+    Declares: ClassVar[Any] = Declaration(required=True)  # a lock that some backend ignores is none
 
-        required = True
-
-    class Anywhere(BackendExtension):
+    class VersionCheck(BackendExtension):
         """The version is a condition of the write itself."""
 
         requires = (Capability.CONDITIONS,)

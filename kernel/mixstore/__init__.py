@@ -39,7 +39,7 @@ from mixstore.fields import Field
 from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
-from mixstore.mixin import Mixin, query_method
+from mixstore.mixin import Declaration, Mixin, query_method
 from mixstore.model import Model
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
@@ -66,6 +66,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CorruptRecordError",
+    "Declaration",
     "Deferred",
     "DuplicateKeyError",
     "Explanation",

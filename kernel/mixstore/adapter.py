@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from mixstore.codecs import Codec
+from mixstore.codecs import PASSES, PASSES_NAMES, Codec
 from mixstore.errors import CorruptRecordError, ValidationError
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.types import FieldType
@@ -131,7 +131,7 @@ def straight_line(
     raised; `whole` says that a `d` with as many entries holds just these fields, so that it can be copied.
     The text holds nothing but `repr()` of names, positions and names made here: no value of a user's ever gets in.
     """
-    namespace: dict[str, Any] = {"otherwise": otherwise}
+    namespace: dict[str, Any] = {"otherwise": otherwise, **PASSES_NAMES}
     items = []
     for position, (field, source) in enumerate(sources.items()):
         function = functions[field]
@@ -139,7 +139,8 @@ def straight_line(
             items.append(f"{field!r}: {source}")
         else:
             namespace[f"f{position}"] = function
-            items.append(f"{field!r}: None if (v := {source}) is None else f{position}(v)")
+            passes = f"v if {PASSES[function]} else " if function in PASSES else ""
+            items.append(f"{field!r}: None if (v := {source}) is None else {passes}f{position}(v)")
     made = f"{{{', '.join(items)}}}"
     if whole:
         changed = [item for item, field in zip(items, sources, strict=True) if functions[field] is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ class Bound:
         self.encode: Callable[[Any], dict[str, Any]] = codec.encode
         self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
         self._key_of: Callable[[Mapping[str, Any]], KeyValue] = codec.key_of
+        validator = self.model.__pydantic_validator__
+        self.validate: Callable[[dict[str, Any]], Any] = (
+            partial(validator.validate_python, by_name=True) if schema.aliased else validator.validate_python
+        )
+        self.arguments = schema.declared.arguments
         hooks = schema.hooks
         self.after_load = hooks["after_load"]
         self.plain = chain.empty and not any(hooks[event] for event in hooks if event != "after_load")

@@ -66,9 +66,10 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
     for attempt in range(lifecycle.ATTEMPTS):
         try:
             if changes is None:
-                return int((yield from lifecycle.delete(bound, instance, guard, query.options)))
-            candidate = lifecycle.candidate_with(bound, instance, changes)
-            yield from lifecycle.update_row(bound, instance, state_of(instance), candidate, guard, query.options)
+                return int((yield from lifecycle.delete(bound, instance, state_of(instance), guard, query.options)))
+            candidate, names = lifecycle.candidate_with(bound, instance, changes)
+            state = state_of(instance)
+            yield from lifecycle.update_row(bound, instance, state, candidate, names, guard, query.options)
             return 1
         except NotFoundError:
             return 0

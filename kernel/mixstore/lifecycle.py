@@ -8,7 +8,7 @@ Each operation is a generator that yields plans and returns its result; the driv
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -31,7 +31,7 @@ from mixstore.prepare import (
     required_key,
     same_key,
 )
-from mixstore.state import State, set_state, state_of
+from mixstore.state import State, set_state
 from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
@@ -67,12 +67,10 @@ def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()
 
 def new_instance(bound: Bound, data: dict[str, Any]) -> Any:
     """A validated instance of what the caller gave; pydantic's error becomes mixstore's, chained."""
-    if bound.schema.declared.arguments:
+    if bound.arguments:
         data = with_arguments(bound, data)
     try:
-        if bound.schema.aliased:
-            return bound.model.__pydantic_validator__.validate_python(data, by_name=True)
-        return bound.model.__pydantic_validator__.validate_python(data)
+        return bound.validate(data)
     except pydantic.ValidationError as error:
         raise refused(bound, error, bound.schema.key_from(data)) from error
 
@@ -94,8 +92,8 @@ def refused(bound: Bound, error: pydantic.ValidationError, key: Any = None) -> V
     )
 
 
-def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> Any:
-    """A copy with the changes, each validated by the model as an assignment would be."""
+def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """A copy with the changes, each validated by the model as an assignment would be; and the fields they change."""
     changes = with_arguments(bound, dict(changes))
     candidate = bound.candidate(instance)
     for name, value in changes.items():
@@ -111,7 +109,7 @@ def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> Any:
             bound.model.__pydantic_validator__.validate_assignment(candidate, name, value)
         except pydantic.ValidationError as error:
             raise refused(bound, error, bound.schema.key_from(instance.__dict__)) from error
-    return candidate
+    return candidate, tuple(changes)
 
 
 # -- the operations ---------------------------------------------
@@ -130,13 +128,13 @@ def upsert(bound: Bound, data: dict[str, Any]) -> Steps:
 def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = False) -> Steps:
     """Store a whole row; `checked` says that the model has just validated the instance."""
     if not bound.plain or bound.transaction() is not None:
-        return (yield from write(bound, operation, instance, None, checked=checked))
+        return (yield from write(bound, operation, instance, None, checked=bound.names if checked else ()))
     fixed: dict[str, Any] = {}
     if checked:
         record = bound.encode(instance)
     else:
         record, fixed, _ = check_fields(bound, instance, None)
-    key = required_key(bound, instance)
+    key = bound.key_from(instance.__dict__) or required_key(bound, instance)
     outcomes = yield bound.engine.compile_plain(bound, operation, key, record, None)
     if outcomes[0].status != "ok":
         raise failure(bound, operation, key, outcomes[0])
@@ -146,15 +144,14 @@ def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = Fa
     return instance
 
 
-def save(bound: Bound, instance: Any) -> Steps:
+def save(bound: Bound, instance: Any, state: State | None) -> Steps:
     """Create a new instance, or store the changes of one that was loaded."""
-    state = state_of(instance)
     return insert(bound, "create", instance) if state is None else update_row(bound, instance, state)
 
 
-def update(bound: Bound, instance: Any, changes: dict[str, Any]) -> Steps:
+def update(bound: Bound, instance: Any, state: State | None, changes: dict[str, Any]) -> Steps:
     """Validate the changes as assignments on a copy, store them, then apply them to the instance."""
-    return update_row(bound, instance, state_of(instance), candidate_with(bound, instance, changes))
+    return update_row(bound, instance, state, *candidate_with(bound, instance, changes))
 
 
 def update_row(
@@ -162,17 +159,24 @@ def update_row(
     instance: Any,
     state: State | None,
     candidate: Any = None,
+    checked: Collection[str] = (),
     guard: Expr | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Steps:
-    """Store what differs from the row as loaded; `guard` is a further condition on the stored row."""
-    if not bound.plain or guard is not None or bound.transaction() is not None:
-        source = instance if candidate is None else candidate
-        yield from write(bound, "update", source, state, target=instance, guard=guard, options=options)
-        return instance
+    """Store what differs from the row as loaded; `guard` is a further condition on the stored row.
+
+    `checked` are the fields that the model has just validated, as in `write`.
+    """
     source = instance if candidate is None else candidate
+    if not bound.plain or guard is not None or bound.transaction() is not None:
+        return (
+            yield from write(
+                bound, "update", source, state, target=instance, guard=guard, checked=checked, options=options
+            )
+        )
     stored = state.stored if state is not None else None
-    record, fixed, changed = check_fields(bound, source, stored)
+    trusted = {name: source.__dict__[name] for name in checked} if checked else None
+    record, fixed, changed = check_fields(bound, source, stored, trusted)
     key = same_key(bound, source, state, record, changed)
     changes = {name: record[name] for name in changed}
     outcomes = yield bound.engine.compile_plain(bound, "update", key, record, changes)
@@ -186,9 +190,14 @@ def update_row(
     return instance
 
 
-def delete(bound: Bound, instance: Any, guard: Expr | None = None, options: Mapping[str, Any] | None = None) -> Steps:
+def delete(
+    bound: Bound,
+    instance: Any,
+    state: State | None,
+    guard: Expr | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Steps:
     """Delete the row; returns whether it was there."""
-    state = state_of(instance)
     if not bound.plain or guard is not None or bound.transaction() is not None:
         try:
             yield from write(bound, "delete", instance, state, target=instance, guard=guard, options=options)
@@ -215,10 +224,13 @@ def write(
     *,
     target: Any = None,
     guard: Expr | None = None,
-    checked: bool = False,
+    checked: Collection[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> Steps:
-    """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored."""
+    """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored.
+
+    `checked` are the fields that the model has just validated: unless a hook changes them, they are not checked again.
+    """
     target = source if target is None else target
     open_transaction = bound.transaction()
     for _ in range(ATTEMPTS):

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -46,6 +47,29 @@ class query_method:
 
 
 _PARTS = ("required", "arguments", "meta", "options")
+
+
+class Declaration:
+    """What a mixin declares, as a value: `Declares: ClassVar[Any] = Declaration(required=True)`.
+
+    The same as a nested class `Declares`, for mixins whose users run a type checker: that takes two nested classes of one
+    name, in two bases of a model, for a conflict.
+    """
+
+    __slots__ = _PARTS
+
+    def __init__(
+        self,
+        *,
+        required: bool = False,
+        arguments: Mapping[str, Callable[[Any, datetime], Mapping[str, Any]]] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.required = required
+        self.arguments = arguments or {}
+        self.meta = meta or {}
+        self.options = options or {}
 
 
 @dataclass(slots=True)
@@ -175,8 +199,8 @@ def _name_extensions(cls: type, namespace: Mapping[str, Any]) -> None:
                 member.name = snake_case(cls.__name__)
 
 
-def _check_declares(cls: type, declares: type | None) -> None:
-    for name in vars(declares) if declares is not None else ():
+def _check_declares(cls: type, declares: Any) -> None:
+    for name in vars(declares) if isinstance(declares, type) else ():
         if not name.startswith("_") and name not in _PARTS:
             raise SchemaError(f"{cls.__name__}.Declares.{name} is nothing a mixin declares", hint=nearest(name, _PARTS))
 
@@ -196,4 +220,12 @@ class Mixin(BaseModel, metaclass=MixstoreMeta):
     model_config = ConfigDict(extra="forbid", ignored_types=IGNORED)
 
 
-__all__ = ["BackendExtension", "Declared", "Mixin", "MixstoreMeta", "query_method", "snake_case"]
+__all__ = [
+    "BackendExtension",
+    "Declared",
+    "Mixin",
+    "MixstoreMeta",
+    "dataclass_transform",
+    "query_method",
+    "snake_case",
+]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pydantic
 from pydantic import BaseModel, ConfigDict
 
-from mixstore import lifecycle, points, state
+from mixstore import lifecycle, points
 from mixstore.backend import Backend
 from mixstore.binding import bound_of
 from mixstore.builder import QueryBuilder
 from mixstore.chain import Entry
 from mixstore.definition import Definition
-from mixstore.mixin import IGNORED, MixstoreMeta
+from mixstore.fields import Field
+from mixstore.mixin import IGNORED, MixstoreMeta, dataclass_transform
 from mixstore.registry import current
-from mixstore.state import state_of
+from mixstore.state import State, install, state_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from mixstore.bound import Bound
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, pydantic.Field))  # mypy looks at no base for it
 class ModelMeta(MixstoreMeta):
     """Checks a model when it is defined, and lets the registry know of it."""
 
@@ -195,49 +198,49 @@ class Model(BaseModel, metaclass=ModelMeta):
 
         NotFoundError if it is gone.
         """
-        bound = _bound_for(self)
-        return bound.run("save", lifecycle.save(bound, self))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return bound.run("save", lifecycle.save(bound, self, state))  # type: ignore[no-any-return]
 
     async def asave(self) -> Self:
         """`save()`, awaited."""
-        bound = _bound_for(self)
-        return await bound.arun("save", lifecycle.save(bound, self))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return await bound.arun("save", lifecycle.save(bound, self, state))  # type: ignore[no-any-return]
 
     def update(self, /, **changes: Any) -> Self:
         """Validate the changes, store them, then apply them to this instance. NotFoundError, ValidationError."""
-        bound = _bound_for(self)
-        return bound.run("update", lifecycle.update(bound, self, changes))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return bound.run("update", lifecycle.update(bound, self, state, changes))  # type: ignore[no-any-return]
 
     async def aupdate(self, /, **changes: Any) -> Self:
         """`update()`, awaited."""
-        bound = _bound_for(self)
-        return await bound.arun("update", lifecycle.update(bound, self, changes))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return await bound.arun("update", lifecycle.update(bound, self, state, changes))  # type: ignore[no-any-return]
 
     def delete(self) -> bool:
         """Delete the row; False if it was not there."""
-        bound = _bound_for(self)
-        return bound.run("delete", lifecycle.delete(bound, self))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return bound.run("delete", lifecycle.delete(bound, self, state))  # type: ignore[no-any-return]
 
     async def adelete(self) -> bool:
         """`delete()`, awaited."""
-        bound = _bound_for(self)
-        return await bound.arun("delete", lifecycle.delete(bound, self))  # type: ignore[no-any-return]
+        bound, state = _place_of(self)
+        return await bound.arun("delete", lifecycle.delete(bound, self, state))  # type: ignore[no-any-return]
 
     def refresh(self) -> Self:
         """Read the row again into this instance. NotFoundError if it is gone."""
-        bound = _bound_for(self)
+        bound, _ = _place_of(self)
         return bound.run("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
     async def arefresh(self) -> Self:
         """`refresh()`, awaited."""
-        bound = _bound_for(self)
+        bound, _ = _place_of(self)
         return await bound.arun("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
 
-def _bound_for(instance: Model) -> Bound:
+def _place_of(instance: Model) -> tuple[Bound, State | None]:
     """Where the instance came from, or for a new one where its class is bound."""
-    loaded = state_of(instance)
-    return loaded.bound if loaded is not None else bound_of(type(instance))
+    state = state_of(instance)
+    return (bound_of(type(instance)), None) if state is None else (state.bound, state)
 
 
 def _forget_bounds(model: type) -> None:
@@ -258,6 +261,6 @@ def _verbs(*, of_class: bool) -> frozenset[str]:
     )
 
 
-state.install(Model)
+install(Model)
 Model.__class_verbs__ = _verbs(of_class=True)
 Model.__instance_verbs__ = _verbs(of_class=False)

@@ -156,7 +156,7 @@ class PlannedBackend(Backend):
 
     def delete(self, model_class: type[Any], instance: Any) -> bool:
         bound = self.bound(model_class)
-        return bool(bound.run("delete", lifecycle.delete(bound, instance)))
+        return bool(bound.run("delete", lifecycle.delete(bound, instance, state_of(instance))))
 
     def query(self, model_class: type[M]) -> QueryBuilder[M]:
         bound = self.bound(model_class)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -58,7 +58,7 @@ def check_fields(
     fixed: dict[str, Any] = {}
     errors: list[Any] = []
     for name in changed:
-        if trusted is not None and name in trusted and trusted[name] is values.get(name):
+        if trusted is not None and name in trusted and not differs(values.get(name), trusted[name]):
             continue
         try:
             value = fields[name].validator(values[name])
@@ -262,7 +262,7 @@ def prepare_write(
     read: tuple[Mapping[str, Any] | None, ...] = (),
     *,
     guard: Expr | None = None,
-    checked: bool = False,
+    checked: Collection[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> PreparedWrite:
     """Run the write side of the chain.
@@ -272,7 +272,7 @@ def prepare_write(
     chain = bound.chain
     operation: Operation = chain.rewrites.get(asked, asked)  # type: ignore[assignment]
     candidate = bound.candidate(source)
-    trusted = dict(candidate.__dict__) if checked else None
+    trusted = {name: source.__dict__[name] for name in checked}
     now = bound.backend.clock()
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Plan = Callable[[], Any]
 Lock = AbstractContextManager[Any]
 DONE = [OK]
+UNLOCKED = nullcontext()
 Undo = list[tuple[Table, "KeyValue", Record | None]]
 
 
@@ -123,8 +124,9 @@ class InMemoryBackend(PlannedBackend):
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
-        own = type(self.adapter) is InMemoryAdapter and not bound.schema.hidden_key
-        return self.adapter.whole_decoder(bound.model) if own else None
+        if type(self.adapter) is not InMemoryAdapter or bound.schema.hidden_key:
+            return None
+        return self.adapter.whole_decoder(bound.model)
 
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         if len(keys) == 1:
@@ -140,7 +142,7 @@ class InMemoryBackend(PlannedBackend):
     def compile_plain(
         self, bound: Bound, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
     ) -> Plan:
-        return partial(_plain_locked, self._lock, bound.native, operation, key, record, changes)
+        return partial(_plain, self._lock, bound.native, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return partial(_locked, self._lock, partial(_together, writes))
@@ -189,31 +191,25 @@ def _get(rows: dict[KeyValue, Record], keys: Sequence[KeyValue]) -> list[Record 
     return [rows.get(key) for key in keys]
 
 
-def _plain_locked(
+def _plain(
     lock: Lock, table: Table, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
 ) -> list[Outcome]:
-    with lock:
-        return _plain(table, operation, key, record, changes)
-
-
-def _plain(
-    table: Table, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
-) -> list[Outcome]:
     """One row with no condition: everything is checked before anything changes, so there is nothing to undo."""
-    stored = table.rows.get(key)
-    if operation == "create":
-        if stored is not None:
-            return [Outcome("exists", stored)]
-    elif operation != "upsert":
-        if stored is None:
-            return [Outcome("missing")]
-        record = None if operation == "delete" else _changed(stored, changes)
-    if record is not None and table.unique:
-        taken = table.taken(key, record)
-        if taken is not None:
-            return [Outcome("unique", table.rows[taken[1]], taken[0])]
-    table.put(key, record, stored)
-    return DONE
+    with lock:
+        stored = table.rows.get(key)
+        if operation == "create":
+            if stored is not None:
+                return [Outcome("exists", stored)]
+        elif operation != "upsert":
+            if stored is None:
+                return [Outcome("missing")]
+            record = None if operation == "delete" else _changed(stored, changes)
+        if record is not None and table.unique:
+            taken = table.taken(key, record)
+            if taken is not None:
+                return [Outcome("unique", table.rows[taken[1]], taken[0])]
+        table.put(key, record, stored)
+        return DONE
 
 
 def _each(writes: Sequence[Write]) -> list[Outcome]:
@@ -235,7 +231,7 @@ def _together(writes: Sequence[Write]) -> list[Outcome]:
 
 def _alone(write: Write) -> Outcome:
     if write.evict is None and write.condition is None and not write.side_writes and not write.absent:
-        return _plain(write.bound.native, write.op, write.key, write.record, write.changes)[0]
+        return _plain(UNLOCKED, write.bound.native, write.op, write.key, write.record, write.changes)[0]
     undo: Undo = []
     outcome = _apply(write, undo)
     if outcome.status != "ok":
