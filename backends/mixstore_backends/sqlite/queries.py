@@ -1,0 +1,303 @@
+"""Reads: from keys and queries to plans. Compiling is pure; a plan's `run` is what `execute()` does with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mixstore.errors import UnsupportedOperationError, ValidationError
+from mixstore.expressions import Compare, Expr, terms
+from mixstore.planned import Plan, QueryPlan, Rows
+from mixstore_backends.sqlite import fts
+from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
+from mixstore_backends.sqlite.layout import Table, quoted
+from mixstore_backends.sqlite.lookups import NOTHING, Sql, joined
+from mixstore_backends.sqlite.operands import PRIMARY, NotInSQLError, Source
+
+if TYPE_CHECKING:
+    from mixstore.query import Query
+    from mixstore.write import KeyValue
+
+KEYS_AT_ONCE = 500
+FIRST_PAGE = 500
+LARGEST_LIMIT = 2**63 - 1
+_INDEXABLE = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "between", "startswith", "isnull"})
+
+
+# -- by key --------------------------------------------------------------------------------------------------------
+
+
+class PointRead(Plan):
+    """One row by its key: a list of the row or None."""
+
+    __slots__ = ("parameters", "sql")
+
+    def __init__(self, sql: str, parameters: tuple[Any, ...]) -> None:
+        self.sql = sql
+        self.parameters = parameters
+
+    def run(self, connection: sqlite3.Connection) -> list[Any]:
+        try:
+            return [connection.execute(self.sql, self.parameters).fetchone()]
+        except UnicodeEncodeError:
+            return [None]  # a lone surrogate: no row can have such a key
+
+
+class KeysRead(Plan):
+    """Several rows by their keys, of one moment: a list of rows or None, in the order of the keys."""
+
+    __slots__ = ("keys", "table")
+
+    def __init__(self, table: Table, keys: list[tuple[Any, ...] | None]) -> None:
+        self.table = table
+        self.keys = keys
+
+    def run(self, connection: sqlite3.Connection) -> list[Any]:
+        wanted = list(dict.fromkeys(key for key in self.keys if key is not None))
+        connection.execute("BEGIN")
+        try:
+            found = self._by_one(connection, wanted) if len(self.table.keys) > 1 else self._many(connection, wanted)
+        finally:
+            connection.execute("COMMIT")
+        return [None if key is None else found.get(key) for key in self.keys]
+
+    def _by_one(self, connection: sqlite3.Connection, wanted: list[tuple[Any, ...]]) -> dict[Any, Any]:
+        sql = self.table.get_sql
+        return {key: connection.execute(sql, key).fetchone() for key in wanted}
+
+    def _many(self, connection: sqlite3.Connection, wanted: list[tuple[Any, ...]]) -> dict[Any, Any]:
+        table = self.table
+        position = list(table.columns).index(table.keys[0].name)
+        found: dict[Any, Any] = {}
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            some = [key[0] for key in wanted[start : start + KEYS_AT_ONCE]]
+            sql = f"{table.select_sql} WHERE {table.keys[0].sql} IN ({', '.join('?' * len(some))})"
+            found.update({(row[position],): row for row in connection.execute(sql, some)})
+        return found
+
+
+def point_read(table: Table, keys: Sequence[KeyValue]) -> Plan:
+    """The plan that reads these keys. A key that no row can hold is not there."""
+    if len(keys) == 1 and table.encode_key is None:
+        return PointRead(table.get_sql, keys[0])
+    encoded: list[tuple[Any, ...] | None] = []
+    for key in keys:
+        try:
+            encoded.append(table.key_of(key))
+        except ValidationError:
+            encoded.append(None)
+    if len(encoded) == 1 and encoded[0] is not None:
+        return PointRead(table.get_sql, encoded[0])
+    return KeysRead(table, encoded)
+
+
+# -- queries -------------------------------------------------------------------------------------------------------
+
+
+class Select(QueryPlan):
+    """Rows of a query; with a `size` they come page by page."""
+
+    __slots__ = ("following", "parameters", "size", "sql")
+
+    def __init__(
+        self,
+        sql: Sql,
+        where: Where,
+        *,
+        ordered: bool = True,
+        size: int | None = None,
+        following: Callable[[Any], Select] | None = None,
+        **told: Any,
+    ) -> None:
+        super().__init__(
+            "select",
+            request={"sql": sql.text, "parameters": list(sql.parameters)},
+            pushed=where.pushed,
+            residual=where.residual,
+            ordered=ordered,
+            sliced=ordered and where.residual is None,
+            **told,
+        )
+        self.sql = sql.text
+        self.parameters = sql.parameters
+        self.size = size
+        self.following = following
+
+    def run(self, connection: sqlite3.Connection) -> Rows:
+        rows = connection.execute(self.sql, self.parameters).fetchall()
+        if self.following is None or len(rows) != self.size:
+            return Rows(rows)
+        return Rows(rows, self.following(rows[-1]))
+
+
+class Count(QueryPlan):
+    """How many rows match."""
+
+    __slots__ = ("parameters", "sql")
+
+    def __init__(self, sql: Sql, where: Where, **told: Any) -> None:
+        request = {"sql": sql.text, "parameters": list(sql.parameters)}
+        super().__init__("count", request=request, pushed=where.pushed, **told)
+        self.sql = sql.text
+        self.parameters = sql.parameters
+
+    def run(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute(self.sql, self.parameters).fetchone()[0])
+
+
+def select(table: Table, compiler: Compiler, query: Query) -> Select:
+    """The plan of a query."""
+    where = compiler.where(query.where)
+    condition = _condition(table, where, query)
+    columns = compiler.order(query.order)
+    told = _access(compiler, where, query, columns)
+    if where.residual is not None or columns is None:
+        pages = Pages(table, where, condition, columns, told)
+        return pages.plan(None if columns is None or query.limit is None else FIRST_PAGE)
+    text, parameters = table.select_sql + condition.text, condition.parameters
+    if columns:
+        text += _order_by(columns)
+    if query.limit is not None or query.offset:
+        text += " LIMIT ? OFFSET ?" if query.offset else " LIMIT ?"
+        limit = -1 if query.limit is None else min(query.limit, LARGEST_LIMIT)
+        parameters += (limit, min(query.offset, LARGEST_LIMIT)) if query.offset else (limit,)
+    return Select(Sql(text, parameters), where, **told)
+
+
+def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
+    """The plan that counts; if something is residual, the rows to count."""
+    where = compiler.where(query.where)
+    if where.residual is not None:
+        return select(table, compiler, query)
+    condition = _condition(table, where, query)
+    sql = Sql(f"SELECT COUNT(*) FROM {table.sql}{condition.text}", condition.parameters)
+    return Count(sql, where, **_access(compiler, where, query, None))
+
+
+def _condition(table: Table, where: Where, query: Query) -> Sql:
+    """` WHERE ...`, or nothing."""
+    parts = [] if where.sql.text == "1" else [where.sql]
+    if table.schema.template is not None:
+        parts += _by_template(table, where.pushed)
+    if query.search is not None:
+        parts.append(_search(table, query.search.text, query.search.fields))
+    if not parts:
+        return Sql("")
+    whole = joined(parts, " AND ")
+    return Sql(f" WHERE {whole.text}", whole.parameters)
+
+
+def _by_template(table: Table, pushed: Expr) -> list[Sql]:
+    """What filters on the fields of a rendered key say of the key itself, so that its index serves them."""
+    template = table.schema.template
+    equal = {
+        term.path[0]: term.value
+        for term in terms(pushed)
+        if isinstance(term, Compare) and term.lookup == "eq" and len(term.path) == 1
+    }
+    if template is None or not equal:
+        return []
+    try:
+        partition = template.partition.render(equal)
+        sort, complete = ("", False) if template.sort is None else template.sort.prefix(equal)
+    except ValueError:
+        return []
+    if partition is None:
+        return []
+    found = [Sql(f"{table.keys[0].sql} = ?", (partition,))]
+    if complete:
+        found.append(Sql(f"{table.keys[1].sql} = ?", (sort,)))
+    elif sort:
+        found.append(Sql(f"{table.keys[1].sql} >= ?", (sort,)))
+    return found
+
+
+def _search(table: Table, text: str, fields: Sequence[str]) -> Sql:
+    unknown = [name for name in fields or table.schema.searchable if name not in table.searchable]
+    if unknown:
+        raise UnsupportedOperationError(
+            f"{table.schema.name}.{unknown[0]} is stored opaque and can't be searched", model=table.schema.model
+        )
+    sought = fts.match(table, text, fields)
+    if sought is None:
+        return NOTHING
+    name = quoted(fts.name_of(table))
+    return Sql(f"{table.rowid_sql} IN (SELECT rowid FROM {name} WHERE {name} MATCH ?)", (sought,))
+
+
+def _order_by(columns: Sequence[Place]) -> str:
+    return " ORDER BY " + ", ".join([f"{one.sql} DESC" if one.descending else one.sql for one in columns])
+
+
+class Pages:
+    """A query of which something is left to the kernel: all rows at once, or growing pages, each after the last row."""
+
+    def __init__(
+        self, table: Table, where: Where, condition: Sql, columns: list[Place] | None, told: dict[str, Any]
+    ) -> None:
+        self.table = table
+        self.where = where
+        self.condition = condition
+        self.ordered = columns is not None
+        self.columns = [*(columns or ()), Place(table.rowid_sql, False, False)]
+        self.told = told
+
+    def plan(self, size: int | None, place: Sequence[Place] = ()) -> Select:
+        """The rows after a place; `size` is how many, None for all."""
+        table, condition = self.table, self.condition
+        extra = ", ".join(one.sql for one in self.columns)
+        names = f"{table.names_sql}, {extra}" if size else table.names_sql
+        text, parameters = f"SELECT {names} FROM {table.sql}{condition.text}", condition.parameters
+        if place:
+            beyond = after(place)
+            text += f"{' AND' if condition.text else ' WHERE'} {beyond.text}"
+            parameters += beyond.parameters
+        if size or len(self.columns) > 1:
+            text += _order_by(self.columns)
+        if size:
+            text += " LIMIT ?"
+            parameters += (size,)
+        following = None if size is None else lambda row: self._after(size, row)
+        return Select(
+            Sql(text, parameters), self.where, ordered=self.ordered, size=size, following=following, **self.told
+        )
+
+    def _after(self, size: int, row: Any) -> Select:
+        values = row[len(self.table.columns) :]
+        places = [one._replace(value=value) for one, value in zip(self.columns, values, strict=True)]
+        return self.plan(size * 4, places)
+
+
+# -- what to tell about it -----------------------------------------------------------------------------------------
+
+
+def _access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Place] | None) -> dict[str, Any]:
+    """The index that serves a query, whether it reads the whole table, and what would help."""
+    found = [one for one in map(_single, terms(where.pushed)) if one is not None]
+    sources = [(term, _source(compiler, term)) for term in found]
+    used = [source.index for _, source in sources if source is not None and source.index is not None]
+    if query.search is not None:
+        return {"index": fts.name_of(compiler.table)}
+    if used:
+        return {"index": PRIMARY if PRIMARY in used else used[0]}
+    if compiler.table.schema.template is not None and _by_template(compiler.table, where.pushed):
+        return {"index": PRIMARY}
+    first = compiler.sources.at(query.order[0].path) if columns and query.order else None
+    if first is not None and first.index is not None and (query.limit is not None or first.index == PRIMARY):
+        return {"index": first.index}
+    names = [term.path[0] for term, source in sources if source is not None and len(term.path) == 1]
+    notes = [f"Field(index=True) on {name!r} would make this a search" for name in names[:1]]
+    return {"scan": True, "notes": tuple(notes)}
+
+
+def _single(term: Expr) -> Compare | None:
+    return term if isinstance(term, Compare) and term.lookup in _INDEXABLE else None
+
+
+def _source(compiler: Compiler, term: Compare) -> Source | None:
+    try:
+        source = compiler.sources.at(term.path)
+    except NotInSQLError:
+        return None
+    return None if source.ordered is None else source

@@ -1,0 +1,218 @@
+"""Plans of writes, and how they run: one statement by itself, several in a transaction, many of one kind in a batch.
+
+A write that fails by itself is tried again inside a transaction, so that its outcome and the row it tells of belong
+together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from mixstore.planned import Plan
+from mixstore.write import OK, SKIPPED, Outcome, Write
+from mixstore_backends.sqlite import errors
+from mixstore_backends.sqlite.layout import Table
+from mixstore_backends.sqlite.writes import Step, main_statement
+
+MISSING = Outcome("missing")
+
+
+class Single(Plan):
+    """One write as one statement, which SQLite makes atomic."""
+
+    __slots__ = ("parameters", "sql", "write")
+
+    def __init__(self, sql: str, parameters: tuple[Any, ...], write: Write) -> None:
+        self.sql = sql
+        self.parameters = parameters
+        self.write = write
+
+    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
+        write = self.write
+        try:
+            if connection.execute(self.sql, self.parameters).rowcount:
+                return [OK]
+        except sqlite3.IntegrityError as error:
+            if errors.taken(error) is None:
+                raise
+        else:
+            if write.condition is None and write.op in ("update", "delete"):
+                return [MISSING]
+        return Unit((write,)).run(connection)
+
+
+class Unit(Plan):
+    """Writes that happen all or not at all, with their side writes."""
+
+    __slots__ = ("steps", "writes")
+
+    def __init__(self, writes: Sequence[Write]) -> None:
+        self.writes = writes
+        self.steps = [(index, step) for index, write in enumerate(writes) for step in _steps(write)]
+
+    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
+        outcomes = [OK] * len(self.writes)
+        with transaction(connection):
+            for index, step in self.steps:
+                outcome = run(connection, step)
+                if outcome is OK:
+                    continue
+                own = step.write is self.writes[index]
+                if outcome.status == "missing" and step.write.op == "delete":
+                    outcomes[index] = outcome if own else outcomes[index]
+                    continue
+                connection.execute("ROLLBACK")
+                failed = [SKIPPED] * len(self.writes)
+                # The row of a side write is of another model, which its owner could not read.
+                failed[index] = outcome if own else Outcome(outcome.status, None, outcome.field)
+                return failed
+        return outcomes
+
+
+def _steps(write: Write) -> Iterator[Step]:
+    yield Step(write)
+    for side in write.side_writes:
+        yield from _steps(side)
+
+
+class Batch(Plan):
+    """Creates or upserts of one model, each by itself; one transaction, so that the disk is waited for once."""
+
+    __slots__ = ("sql", "table", "writes")
+
+    def __init__(self, table: Table, sql: str, writes: Sequence[Write]) -> None:
+        self.table = table
+        self.sql = sql
+        self.writes = writes
+
+    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
+        row_of = self.table.row_of
+        try:
+            with transaction(connection):
+                connection.executemany(self.sql, [row_of(write.record or {}) for write in self.writes])
+        except sqlite3.IntegrityError as error:
+            if errors.taken(error) is None:
+                raise
+            return self._one_by_one(connection)
+        return [OK] * len(self.writes)
+
+    def _one_by_one(self, connection: sqlite3.Connection) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        with transaction(connection):
+            for write in self.writes:
+                try:
+                    connection.execute(self.sql, self.table.row_of(write.record or {}))
+                    outcomes.append(OK)
+                except sqlite3.IntegrityError as error:
+                    outcomes.append(_told(connection, Step(write), error))
+        return outcomes
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction: committed at the end, unless it is rolled back in between or an exception leaves it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def run(connection: sqlite3.Connection, step: Step) -> Outcome:
+    """One write inside a transaction."""
+    outcome = _attempt(connection, step)
+    if outcome is not OK and step.evict is not None and _evicted(connection, step):
+        outcome = _attempt(connection, step)
+    return outcome
+
+
+def _attempt(connection: sqlite3.Connection, step: Step) -> Outcome:
+    if step.matches is not None:
+        refused = _looked(connection, step)
+        if refused is not None:
+            return refused
+    try:
+        if connection.execute(*step.main).rowcount:
+            return OK
+    except sqlite3.IntegrityError as error:
+        return _told(connection, step, error)
+    return _looked(connection, step) or MISSING
+
+
+def _looked(connection: sqlite3.Connection, step: Step) -> Outcome | None:
+    """Why the row that is stored refuses the write, or None if it does not."""
+    write = step.write
+    row = connection.execute(*step.look).fetchone()
+    if row is None:
+        return MISSING if write.op in ("update", "delete") else None
+    *stored, holds = row
+    if write.op == "create" or write.absent:
+        return Outcome("exists", tuple(stored))
+    values = None if step.matches is None or not holds else write.bound.values_from_row(tuple(stored))
+    if holds and (step.matches is None or values is None or step.matches(values)):
+        return None
+    return Outcome("condition", tuple(stored))
+
+
+def _told(connection: sqlite3.Connection, step: Step, error: sqlite3.IntegrityError) -> Outcome:
+    """The outcome of a write that met a value which is taken; the key comes before the other fields."""
+    taken = errors.taken(error)
+    if taken is None:
+        raise error
+    refused = _looked(connection, step)
+    if refused is not None:
+        return refused
+    field = step.table.taken.get(taken)
+    return Outcome("exists" if taken in step.table.taken and field is None else "unique", None, field)
+
+
+def _evicted(connection: sqlite3.Connection, step: Step) -> bool:
+    """Whether rows that count as absent were in the way and have been removed."""
+    eviction = step.evict
+    if eviction is None:
+        return False
+    if eviction.matches is None:
+        return connection.execute(*eviction.delete).rowcount > 0
+    removed = False
+    table = step.table
+    for row in connection.execute(*eviction.candidates).fetchall():
+        if eviction.matches(step.write.bound.values_from_row(row)):
+            key = [row[position] for position in table.key_positions]
+            removed = connection.execute(table.delete_sql, key).rowcount > 0 or removed
+    return removed
+
+
+def plan_of(writes: Sequence[Write]) -> Plan:
+    """The plan of writes that belong together."""
+    write = writes[0]
+    if len(writes) > 1 or write.side_writes:
+        return Unit(writes)
+    table: Table = write.bound.native
+    if write.condition is None or write.op == "create":
+        return Single(*main_statement(table, write, None), write)
+    where = table.compiler.where(write.condition)
+    return Unit(writes) if where.residual is not None else Single(*main_statement(table, write, where), write)
+
+
+def batch_of(table: Table, writes: Sequence[Write]) -> Plan | None:
+    """The plan of writes that each stand for themselves, if one statement does for all."""
+    op = writes[0].op
+    if op not in ("create", "upsert"):
+        return None
+    for write in writes:
+        if (
+            write.op != op
+            or write.condition is not None
+            or write.evict is not None
+            or write.side_writes
+            or write.absent
+        ):
+            return None
+    return Batch(table, table.insert_sql if op == "create" else table.upsert_sql, writes)
