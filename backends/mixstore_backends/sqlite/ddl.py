@@ -1,0 +1,260 @@
+"""What a model needs in the database: its table, indexes and full-text search, made or extended by `initialize()`.
+
+A table only ever grows here. What would lose data, or would need every row to be rewritten, is refused with a
+SchemaError that names the table, the column and what to do.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from mixstore.errors import SchemaError
+from mixstore_backends.sqlite import fts
+from mixstore_backends.sqlite.layout import ROWID, Column, Table, quoted
+
+SAMPLE = 50
+"""So many rows are read to see whether stored values are what the model says now."""
+
+_CONSTANT_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool, bytes)
+
+
+class Found(NamedTuple):
+    """A column as it is in the database."""
+
+    name: str
+    sql_type: str
+    not_null: bool
+    has_default: bool
+    key: bool
+
+
+# -- statements ----------------------------------------------------------------------------------------------------
+
+
+def create_table(table: Table) -> str:
+    """The statement that makes the table."""
+    parts = [] if table.rowid is not None else [f"{quoted(ROWID)} INTEGER PRIMARY KEY"]
+    parts += [definition(table, column) for column in table.columns.values()]
+    if table.rowid is None:
+        parts.append(f"UNIQUE ({', '.join(column.sql for column in table.keys)})")
+    return f"CREATE TABLE {table.sql} ({', '.join(parts)}) STRICT"
+
+
+def definition(table: Table, column: Column, default: str | None = None) -> str:
+    """One column of it, with the constraints that follow from the type. Those of values are the model's."""
+    text = f"{column.sql} {column.sql_type}"
+    if column is table.rowid:
+        text += " PRIMARY KEY"
+    if not column.nullable:
+        text += " NOT NULL"
+    if default is not None:
+        text += f" DEFAULT {default}"
+    if column.form == "bool":
+        text += f" CHECK ({column.sql} IN (0, 1))"
+    if column.form == "json":
+        # Before SQLite 3.41, json_valid(NULL) is 0.
+        null = f"{column.sql} IS NULL OR " if column.nullable else ""
+        text += f" CHECK ({null}json_valid({column.sql}))"
+    return text
+
+
+def create_index(table: Table, field: str) -> str:
+    """The statement that makes the index of a field."""
+    name = table.index_names[field]
+    unique = "UNIQUE " if field in table.unique else ""
+    return f"CREATE {unique}INDEX {quoted(name)} ON {table.sql} ({table.columns[field].sql})"
+
+
+def statements(table: Table) -> list[str]:
+    """All that a new table takes."""
+    indexes = [create_index(table, field) for field in table.index_names]
+    return [create_table(table), *indexes, *(fts.create(table) if table.searchable else [])]
+
+
+# -- in the database -----------------------------------------------------------------------------------------------
+
+
+def initialize(connection: sqlite3.Connection, table: Table) -> None:
+    """Make or extend one table, inside a transaction that is open."""
+    there = connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
+        (table.name,),
+    ).fetchone()
+    if there is None:
+        for statement in statements(table):
+            connection.execute(statement)
+        return
+    if there != ("table", table.name):
+        _refuse(table, f"there is a {there[0]} {there[1]!r} already", 'give the model another Meta.entity = "..."')
+    _Migration(connection, table).run()
+
+
+def _refuse(table: Table, problem: str, hint: str) -> NoReturn:
+    raise SchemaError(f"table {table.name!r}: {problem}", model=table.schema.model, backend="sqlite", hint=hint)
+
+
+class _Migration:
+    """From the table that is there to the one that the model needs."""
+
+    def __init__(self, connection: sqlite3.Connection, table: Table) -> None:
+        self.connection = connection
+        self.table = table
+        rows = connection.execute(f"PRAGMA table_xinfo({table.sql})").fetchall()
+        self.there = {row[1]: Found(row[1], row[2], bool(row[3]), row[4] is not None, bool(row[5])) for row in rows}
+        self.empty = connection.execute(f"SELECT 1 FROM {table.sql} LIMIT 1").fetchone() is None
+
+    def run(self) -> None:
+        self._check_key()
+        for column in self.table.columns.values():
+            found = self.there.get(column.name)
+            if found is None:
+                self._add(column)
+            else:
+                self._check(column, found)
+        self._check_leftovers()
+        self._check_values()
+        self._indexes()
+        self._search()
+
+    def _refuse(self, problem: str, hint: str) -> NoReturn:
+        _refuse(self.table, problem, hint)
+
+    def _check_key(self) -> None:
+        wanted = [column.name for column in self.table.keys]
+        rowids = [found.name for found in self.there.values() if found.key]
+        keys = [rowids]
+        for name, unique, origin in self.connection.execute(
+            'SELECT name, "unique", origin FROM pragma_index_list(?)', (self.table.name,)
+        ).fetchall():
+            if unique and origin in ("u", "pk"):
+                keys.append(
+                    [row[0] for row in self.connection.execute("SELECT name FROM pragma_index_info(?)", (name,))]
+                )
+        own_rowid = self.table.rowid.name if self.table.rowid is not None else ROWID
+        if wanted not in keys or rowids != [own_rowid]:
+            told = next((key for key in keys if key and key != [ROWID]), rowids)
+            self._refuse(
+                f"its key is ({', '.join(told)}), the model's is ({', '.join(wanted)})",
+                "export the rows, drop the table, initialize() and import them; or give the model another Meta.entity",
+            )
+
+    def _check(self, column: Column, found: Found) -> None:
+        if found.sql_type != column.sql_type:
+            self._refuse(
+                f"column {column.name!r} is {found.sql_type}, the model needs {column.sql_type}",
+                "a changed type needs a new field; copy the values, then drop the old one",
+            )
+        if found.not_null and column.nullable:
+            self._refuse(
+                f"column {column.name!r} is NOT NULL, the model's field may be None",
+                "export the rows, drop the table, initialize() and import them; or keep the field required",
+            )
+        if not found.not_null and not column.nullable and self._has_null(column):
+            self._refuse(
+                f"column {column.name!r} holds NULL in some rows, the model's field may not be None",
+                f"UPDATE {self.table.sql} SET {column.sql} = ... WHERE {column.sql} IS NULL",
+            )
+
+    def _has_null(self, column: Column) -> bool:
+        sql = f"SELECT 1 FROM {self.table.sql} WHERE {column.sql} IS NULL LIMIT 1"
+        return self.connection.execute(sql).fetchone() is not None
+
+    def _add(self, column: Column) -> None:
+        default = self._default(column)
+        if not column.nullable and default is None and not self.empty:
+            self._refuse(
+                f"column {column.name!r} is new and required, and there are rows that have no value for it",
+                "give the field a constant default, or make it Optional",
+            )
+        if not column.nullable and default is None:
+            # SQLite adds a NOT NULL column only with a default; one that no row takes does no harm.
+            default = "'null'" if column.form == "json" else _ZEROS[column.sql_type]
+        self.connection.execute(f"ALTER TABLE {self.table.sql} ADD COLUMN {definition(self.table, column, default)}")
+
+    def _default(self, column: Column) -> str | None:
+        """The constant default of a field as SQL; None if there is none."""
+        spec = self.table.schema.fields.get(column.name)
+        if spec is None or not spec.has_default or column.form == "opaque":
+            return None
+        if spec.default_factory is not None and spec.default_factory not in _CONSTANT_FACTORIES:
+            return None
+        value = spec.make_default()
+        if value is None:
+            return None
+        stored = value if column.codec.encode is None else column.codec.encode(value)
+        return _literal(self.connection, stored)
+
+    def _check_leftovers(self) -> None:
+        for found in self.there.values():
+            needed = found.not_null and not found.has_default and not found.key
+            if needed and found.name not in self.table.columns:
+                self._refuse(
+                    f"column {found.name!r} is NOT NULL and no field of the model any more, so no row could be stored",
+                    f"ALTER TABLE {self.table.sql} DROP COLUMN {quoted(found.name)}, or give the field back",
+                )
+
+    def _check_values(self) -> None:
+        """The first rows must decode: text that held strings may now be wanted as moments."""
+        decoders: list[tuple[int, Column, Callable[[Any], Any]]] = [
+            (position, column, column.codec.decode)
+            for position, column in enumerate(self.table.columns.values())
+            if column.codec.decode is not None and column.form != "opaque"
+        ]
+        for row in self.connection.execute(f"{self.table.select_sql} LIMIT {SAMPLE}"):
+            for position, column, decode in decoders:
+                try:
+                    if row[position] is not None:
+                        decode(row[position])
+                except Exception as error:
+                    self._refuse(
+                        f"column {column.name!r} holds values that are no {column.field_type}: {error}",
+                        "a changed type needs a new field; copy the values, then drop the old one",
+                    )
+
+    def _indexes(self) -> None:
+        table = self.table
+        found = self.connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+            (table.name,),
+        ).fetchall()
+        wanted = {name: field for field, name in table.index_names.items()}
+        there = {name for name, _ in found}
+        for name in there:
+            if name not in wanted and name.startswith((f"ix_{table.name}.", f"ux_{table.name}.")):
+                self.connection.execute(f"DROP INDEX {quoted(name)}")
+        for name, field in wanted.items():
+            if name not in there:
+                self._index(field)
+
+    def _index(self, field: str) -> None:
+        try:
+            self.connection.execute(create_index(self.table, field))
+        except sqlite3.IntegrityError:
+            self._refuse(
+                f"column {field!r} is to be unique, and several rows share a value",
+                f"SELECT {quoted(field)}, count(*) FROM {self.table.sql} GROUP BY 1 HAVING count(*) > 1 finds them",
+            )
+
+    def _search(self) -> None:
+        table = self.table
+        name = fts.name_of(table)
+        columns = [row[1] for row in self.connection.execute(f"PRAGMA table_info({quoted(name)})")]
+        if columns == [fts.column_of(table, field) for field in table.searchable]:
+            return
+        for statement in [*fts.drop(table), *(fts.create(table) if table.searchable else [])]:
+            self.connection.execute(statement)
+
+
+_ZEROS = {"TEXT": "''", "INTEGER": "0", "REAL": "0.0", "BLOB": "x''", "ANY": "0"}
+
+
+def _literal(connection: sqlite3.Connection, value: Any) -> str | None:
+    """A stored value as an SQL constant, which is all that a DEFAULT can be; None if it has none."""
+    if isinstance(value, str) and "\0" in value:
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    return str(connection.execute("SELECT quote(?)", (value,)).fetchone()[0])
