@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,13 @@ from mixstore.cli.screen import INDENT, Screen, grid
 if TYPE_CHECKING:
     from mixstore.bound import Bound
 
-MODULES = typer.Argument(None, metavar="[MODULE]...", help="Modules that define models: app.models", show_default=False)
+Modules = Annotated[
+    "list[str] | None",
+    typer.Argument(metavar="[MODULE]...", help="Modules that define models: app.models", show_default=False),
+]
 
 
-def check(modules: list[str] = MODULES) -> None:
+def check(modules: Modules = None) -> None:
     """Bind every model, show its chain, and report all mistakes in modules, plugins, settings and models.
 
     Besides the modules, those of the models in the config's [models] are looked at. No store is asked anything.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from mixstore.cli.check import MODULES, backend_label
+from mixstore.cli.check import Modules, backend_label
 from mixstore.cli.importing import told
 from mixstore.cli.inspection import inspect
 from mixstore.cli.screen import INDENT, Screen
 from mixstore.errors import MixstoreError
 
 
-def init(modules: list[str] = MODULES) -> None:
+def init(modules: Modules = None) -> None:
     """Make or extend what the models need in their stores: tables, columns, indexes. Refused if a check fails."""
     screen = Screen()
     found = inspect(modules or [])

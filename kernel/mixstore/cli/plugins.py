@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from mixstore.plugins import PluginInfo
 
 
-def plugins(as_json: bool = typer.Option(False, "--json", help="Machine-readable: a list of objects.")) -> None:
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: a list of objects.")] = False,
+) -> None:
     """List the plugins: where each comes from, its state, and what it brings."""
     found = current().plugins
     if as_json:

@@ -68,7 +68,9 @@ class Screen:
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table without lines; a cell that is too long goes on below."""
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = Table(
+        *columns, box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(columns), header_style="bold"
+    )
     for row in rows:
         table.add_row(*map(Text, row))
     return table
