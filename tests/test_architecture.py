@@ -27,9 +27,14 @@ KERNEL = [path for path in FILES if path.is_relative_to(TREES["mixstore"])]
 STANDARD = set(sys.stdlib_module_names) | {"annotationlib", "tomllib"}  # the last two are newer than 3.10
 PYDANTIC = {"pydantic", "pydantic_core"}
 KERNEL_EXTRAS = {
-    "cli": {"typer", "click", "rich", "airportsdata"},
+    "cli": {"rich", "typer"},
     "testing": {"pytest", "hypothesis"},
     "settings.py": {"tomli"},  # tomllib is in the standard library from 3.11 on
+}
+KERNEL_TYPES = {"hookspecs.py": {"typer"}}  # what a hook gets
+EXTENSION_EXTRAS = {
+    "demo": {"airportsdata", "rich", "typer"},
+    "plugin.py": {"typer"},
 }
 DRIVERS = {
     "dynamodb": {"boto3", "botocore"},
@@ -37,6 +42,7 @@ DRIVERS = {
     "sqlite": {"sqlite3"},
 }
 LOADED_ON_DEMAND = (
+    "airportsdata",
     "boto3",
     "botocore",
     "opensearchpy",
@@ -106,6 +112,7 @@ def test_types_come_from_no_other_package_than_typing_extensions(path):
         "typing_extensions",
         *PYDANTIC,
         *KERNEL_EXTRAS.get(first_folder(path), ()),
+        *KERNEL_TYPES.get(first_folder(path), ()),
     }
     foreign = set(imports(tree_of(path))) - STANDARD - allowed
     assert not foreign
@@ -124,6 +131,8 @@ def test_backends_and_extensions_need_the_kernel_and_pydantic_only(path):
     if package == "mixstore":
         return
     allowed = {package, "mixstore", "typing_extensions", *PYDANTIC, *set().union(*DRIVERS.values())}
+    if package == "mixstore_extensions":
+        allowed |= EXTENSION_EXTRAS.get(first_folder(path), set())
     foreign = set(imports(tree_of(path))) - STANDARD - allowed
     assert not foreign
 
