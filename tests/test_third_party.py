@@ -139,6 +139,14 @@ def test_nothing_that_runs_here_comes_from_the_checkout(run):
     assert str(ROOT) not in found
 
 
+def test_a_strangers_code_passes_a_strict_type_checker(python, tmp_path):
+    models = tmp_path / "models.py"
+    models.write_text(dedent(NOTE) + "found: Session | None = Session.get('s1')\n")
+    settings = ("--config-file=", "--cache-dir", tmp_path / "cache", "--python-executable", python)
+    done = call(sys.executable, "-m", "mypy", "--strict", *settings, STRANGER / "acme_mixstore", models, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_stranger_is_listed_with_what_it_registers(run):
     run(
         """
