@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from mixstore.errors import (
-    BatchError,
     ConflictError,
-    MixstoreError,
     NotFoundError,
     ValidationError,
     nearest,
@@ -32,7 +30,7 @@ from mixstore.prepare import (
     same_key,
 )
 from mixstore.state import State, set_state
-from mixstore.write import Operation, Write
+from mixstore.write import Operation
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -262,109 +260,16 @@ def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None
         return ()
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
-    if rows[0] is None:
-        return (None,)
-    values = bound.values_from_row(rows[0])
-    dead = bound.chain.evict()
-    if dead is not None and evaluate(substitute(dead, {"now": bound.backend.clock()}), values):
-        return (None,)
-    return (values,)
+    return (living(bound, rows[0]),)
 
 
-# -- batches ----------------------------------------------------
-
-
-def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
-    """Create or upsert many rows, each by itself. BatchError tells the outcome of each, in order.
-
-    Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
-    """
-    instances, checked = _batch_instances(bound, items)
-    if operation == "upsert":
-        last = {bound.key_from(instance.__dict__): index for index, instance in enumerate(instances)}
-        chosen = sorted(last.values())
-    else:
-        chosen = list(range(len(instances)))
-    errors: list[Exception | None] = [None] * len(instances)
-    if bound.plain and bound.transaction() is None:
-        yield from _plain_batch(bound, operation, instances, chosen, checked, errors)
-    else:
-        for index in chosen:
-            try:
-                yield from insert(bound, operation, instances[index], checked=checked[index])
-            except MixstoreError as error:
-                errors[index] = error
-    failed = sum(error is not None for error in errors)
-    if failed:
-        raise BatchError(
-            f"{failed} of {len(errors)} rows failed; the first: {next(filter(None, errors))}",
-            outcomes=errors,
-            model=bound.model,
-            backend=bound.backend.backend_name,
-        )
-    return instances
-
-
-def _batch_instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool]]:
-    instances: list[Any] = []
-    checked: list[bool] = []
-    errors: list[dict[str, Any]] = []
-    for position, item in enumerate(items):
-        if isinstance(item, bound.model):
-            instances.append(item)
-            checked.append(False)
-            continue
-        try:
-            instances.append(new_instance(bound, dict(item)))
-            checked.append(True)
-        except ValidationError as error:
-            errors += [{**one, "loc": (position, *one["loc"])} for one in error.errors()]
-    if errors:
-        positions = sorted({one["loc"][0] for one in errors})
-        raise ValidationError(
-            f"{bound.schema.name} refuses the rows at {', '.join(map(str, positions))}; nothing was written",
-            errors=errors,
-            model=bound.model,
-        )
-    return instances, checked
-
-
-def _plain_batch(
-    bound: Bound,
-    operation: Operation,
-    instances: list[Any],
-    chosen: list[int],
-    checked: list[bool],
-    errors: list[Any],
-) -> Steps:
-    writes: list[Write] = []
-    written: list[int] = []
-    for index in chosen:
-        instance = instances[index]
-        try:
-            record = bound.encode(instance) if checked[index] else check_fields(bound, instance, None)[0]
-            writes.append(Write(operation, bound, required_key(bound, instance), record))
-            written.append(index)
-        except ValidationError as error:
-            errors[index] = error
-    outcomes = yield from _executed(bound, writes)
-    for index, one, outcome in zip(written, writes, outcomes, strict=True):
-        if outcome.status == "ok":
-            set_state(instances[index], bound, None, one.record, one.key)
-        else:
-            errors[index] = failure(bound, operation, one.key, outcome)
-
-
-def _executed(bound: Bound, writes: list[Write]) -> Steps:
-    if not writes:
-        return []
-    plan = bound.engine.compile_batch(bound, writes)
-    if plan is not None:
-        return (yield plan)
-    outcomes = []
-    for one in writes:
-        outcomes += yield bound.engine.compile_writes(bound, (one,))
-    return outcomes
+def living(bound: Bound, row: Any) -> dict[str, Any] | None:
+    """The values of a row that was read before a write; None if there is none or it counts as absent."""
+    if row is None:
+        return None
+    values = bound.values_from_row(row)
+    dead = bound.chain.evict
+    return None if dead is not None and evaluate(substitute(dead, {"now": bound.backend.clock()}), values) else values
 
 
 # -- transactions -----------------------------------------------
@@ -372,23 +277,21 @@ def _executed(bound: Bound, writes: list[Write]) -> Steps:
 
 def commit(writes: list[PreparedWrite]) -> Steps:
     """All buffered writes in one atomic execute; then instances change and after-hooks run."""
-    if not writes:
-        return None
     bound = writes[0].bound
     outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
-    first_error: Exception | None = None
-    failed = [
-        (one, outcome)
-        for one, outcome in zip(writes, outcomes, strict=True)
-        if outcome.status not in ("ok", "skipped") and not (one.asked == "delete" and outcome.status == "missing")
+    refused = [
+        pair for pair in zip(writes, outcomes, strict=True) if pair[1].status not in ("ok", "skipped", "missing")
     ]
-    if failed:
-        failed[0][0].finish(failed[0][1])
+    refused += [pair for pair in zip(writes, outcomes, strict=True) if pair[1].status == "missing" and not pair[0].mild]
+    if refused:
+        refused[0][0].finish(refused[0][1])
+    errors: list[Exception] = []
     for one, outcome in zip(writes, outcomes, strict=True):
         try:
-            one.finish(outcome)
+            if outcome.status == "ok":
+                one.finish(outcome)
         except Exception as error:
-            first_error = first_error or error
-    if first_error is not None:
-        raise first_error
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return None

@@ -52,8 +52,8 @@ _PARTS = ("required", "arguments", "meta", "options")
 class Declaration:
     """What a mixin declares, as a value: `Declares: ClassVar[Any] = Declaration(required=True)`.
 
-    The same as a nested class `Declares`, for mixins whose users run a type checker: that takes two nested classes of one
-    name, in two bases of a model, for a conflict.
+    The same as a nested class `Declares`, for mixins whose users run a type checker: that takes two nested classes of
+    one name, in two bases of a model, for a conflict.
     """
 
     __slots__ = _PARTS

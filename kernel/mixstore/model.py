@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
-from mixstore import lifecycle, points
+from mixstore import batches, lifecycle, points
 from mixstore.backend import Backend
 from mixstore.binding import bound_of
 from mixstore.builder import QueryBuilder
@@ -117,25 +117,25 @@ class Model(BaseModel, metaclass=ModelMeta):
     def batch_create(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
         """Create many rows, each by itself; BatchError has the outcome of each, in order."""
         bound = bound_of(cls)
-        return bound.run("batch_create", lifecycle.batch(bound, "create", items))  # type: ignore[no-any-return]
+        return bound.run("batch_create", batches.batch(bound, "create", items))  # type: ignore[no-any-return]
 
     @classmethod
     async def abatch_create(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
         """`batch_create()`, awaited."""
         bound = bound_of(cls)
-        return await bound.arun("batch_create", lifecycle.batch(bound, "create", items))  # type: ignore[no-any-return]
+        return await bound.arun("batch_create", batches.batch(bound, "create", items))  # type: ignore[no-any-return]
 
     @classmethod
     def batch_upsert(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
         """Upsert many rows; of two with one key the last wins."""
         bound = bound_of(cls)
-        return bound.run("batch_upsert", lifecycle.batch(bound, "upsert", items))  # type: ignore[no-any-return]
+        return bound.run("batch_upsert", batches.batch(bound, "upsert", items))  # type: ignore[no-any-return]
 
     @classmethod
     async def abatch_upsert(cls, items: Iterable[Mapping[str, Any] | Self], /) -> list[Self]:
         """`batch_upsert()`, awaited."""
         bound = bound_of(cls)
-        return await bound.arun("batch_upsert", lifecycle.batch(bound, "upsert", items))  # type: ignore[no-any-return]
+        return await bound.arun("batch_upsert", batches.batch(bound, "upsert", items))  # type: ignore[no-any-return]
 
     @classmethod
     def batch_get(cls, keys: Iterable[Any], /) -> list[Self | None]:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mixstore import binding, lifecycle, points
+from mixstore import batches, binding, lifecycle, points
 from mixstore.backend import Backend, Capability
 from mixstore.builder import QueryBuilder
 from mixstore.expressions import TRUE, Expr
@@ -170,7 +170,7 @@ class PlannedBackend(Backend):
 
     def batch_create(self, model_class: type[Any], items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         bound = self.bound(model_class)
-        rows = bound.run("batch_create", lifecycle.batch(bound, "create", items))
+        rows = bound.run("batch_create", batches.batch(bound, "create", items))
         return [bound.values_of(instance) for instance in rows]
 
     def batch_get(self, model_class: type[Any], keys: Iterable[Any]) -> list[dict[str, Any] | None]:

@@ -208,6 +208,11 @@ class PreparedWrite:
         self.conditions = conditions
         self.visibility = visibility
 
+    @property
+    def mild(self) -> bool:
+        """Whether it is no error that the row is not there."""
+        return self.asked == "delete"
+
     def finish(self, outcome: Outcome) -> None:
         """Change the caller's instance and run the after-hooks, or raise what the outcome means."""
         if outcome.status != "ok":
@@ -293,7 +298,7 @@ def prepare_write(
     context.key = key
     visibility = _visibility(bound, operation, options or {}, now)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
-    evict = chain.evict() if operation != "delete" else None
+    evict = chain.evict if operation != "delete" else None
     write = Write(
         operation,
         bound,
@@ -392,7 +397,7 @@ def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: A
     chain = bound.chain
     if operation in ("update", "delete"):
         return substitute(chain.visibility(options), {"now": now})
-    veil = chain.veil() if operation == "upsert" else None
+    veil = chain.veil if operation == "upsert" else None
     return TRUE if veil is None else substitute(~veil, {"now": now})
 
 

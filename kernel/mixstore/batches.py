@@ -1,0 +1,173 @@
+"""Many rows at once. Each goes through the whole pipeline and stands for itself; only the I/O is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mixstore.errors import BatchError, MixstoreError, ValidationError
+from mixstore.lifecycle import Steps, insert, living, new_instance
+from mixstore.prepare import PreparedWrite, StaleReadError, check_fields, failure, prepare_write, required_key
+from mixstore.state import set_state
+from mixstore.write import Operation, Write
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+
+CHUNK = 1000
+"""How many rows are prepared before they are executed: bounds what is alive at once."""
+
+
+class _Batch:
+    """The instances of one call, which of them the model has just validated, and what became of each."""
+
+    __slots__ = ("bound", "checked", "errors", "instances", "operation")
+
+    def __init__(self, bound: Bound, operation: Operation, instances: list[Any], checked: list[bool]) -> None:
+        self.bound = bound
+        self.operation = operation
+        self.instances = instances
+        self.checked = checked
+        self.errors: list[Exception | None] = [None] * len(instances)
+
+    def chunks(self) -> Iterator[list[int]]:
+        """Positions of the rows to write, some at a time; of two upserts of one key only the last is one."""
+        chosen = list(range(len(self.instances)))
+        if self.operation == "upsert":
+            key_from = self.bound.key_from
+            chosen = sorted({key_from(self.instances[index].__dict__): index for index in chosen}.values())
+        for start in range(0, len(chosen), CHUNK):
+            yield chosen[start : start + CHUNK]
+
+
+def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
+    """Create or upsert many rows, each by itself. BatchError tells the outcome of each, in order.
+
+    Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
+    """
+    todo = _Batch(bound, operation, *_instances(bound, items))
+    for positions in todo.chunks():
+        if bound.transaction() is not None:
+            for index in positions:
+                yield from _one(todo, index)
+        elif bound.plain:
+            yield from _plain(todo, positions)
+        else:
+            yield from _chained(todo, positions)
+    failed = [error for error in todo.errors if error is not None]
+    if failed:
+        raise BatchError(
+            f"{len(failed)} of {len(todo.errors)} rows failed; the first: {failed[0]}",
+            outcomes=todo.errors,
+            model=bound.model,
+            backend=bound.backend.backend_name,
+        )
+    return todo.instances
+
+
+def _instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool]]:
+    instances: list[Any] = []
+    checked: list[bool] = []
+    errors: list[dict[str, Any]] = []
+    for position, item in enumerate(items):
+        if isinstance(item, bound.model):
+            instances.append(item)
+            checked.append(False)
+            continue
+        try:
+            instances.append(new_instance(bound, dict(item)))
+            checked.append(True)
+        except ValidationError as error:
+            errors += [{**one, "loc": (position, *one["loc"])} for one in error.errors()]
+    if errors:
+        positions = sorted({one["loc"][0] for one in errors})
+        raise ValidationError(
+            f"{bound.schema.name} refuses the rows at {', '.join(map(str, positions))}; nothing was written",
+            errors=errors,
+            model=bound.model,
+        )
+    return instances, checked
+
+
+def _one(todo: _Batch, index: int) -> Steps:
+    try:
+        yield from insert(todo.bound, todo.operation, todo.instances[index], checked=todo.checked[index])
+    except MixstoreError as error:
+        todo.errors[index] = error
+
+
+def _plain(todo: _Batch, positions: list[int]) -> Steps:
+    bound, operation = todo.bound, todo.operation
+    writes: list[Write] = []
+    written: list[int] = []
+    fixes: list[dict[str, Any]] = []
+    for index in positions:
+        instance = todo.instances[index]
+        fixed: dict[str, Any] = {}
+        try:
+            if todo.checked[index]:
+                record = bound.encode(instance)
+            else:
+                record, fixed, _ = check_fields(bound, instance, None)
+            key = bound.key_from(instance.__dict__) or required_key(bound, instance)
+        except ValidationError as error:
+            todo.errors[index] = error
+            continue
+        writes.append(Write(operation, bound, key, record))
+        written.append(index)
+        fixes.append(fixed)
+    outcomes = yield from _executed(bound, writes)
+    for index, one, fixed, outcome in zip(written, writes, fixes, outcomes, strict=True):
+        if outcome.status == "ok":
+            if fixed:
+                todo.instances[index].__dict__.update(fixed)
+            set_state(todo.instances[index], bound, None, one.record, one.key)
+        else:
+            todo.errors[index] = failure(bound, operation, one.key, outcome)
+
+
+def _chained(todo: _Batch, positions: list[int]) -> Steps:
+    bound, operation = todo.bound, todo.operation
+    reads = yield from _read_first(todo, positions)
+    prepared: list[tuple[int, PreparedWrite]] = []
+    for index in positions:
+        instance = todo.instances[index]
+        checked = bound.names if todo.checked[index] else ()
+        try:
+            read = reads.get(index, ())
+            prepared.append((index, prepare_write(bound, operation, instance, instance, None, read, checked=checked)))
+        except MixstoreError as error:
+            todo.errors[index] = error
+    outcomes = yield from _executed(bound, [one.write for _, one in prepared])
+    for (index, one), outcome in zip(prepared, outcomes, strict=True):
+        try:
+            one.finish(outcome)
+        except StaleReadError:
+            yield from _one(todo, index)
+        except MixstoreError as error:
+            todo.errors[index] = error
+
+
+def _read_first(todo: _Batch, positions: list[int]) -> Steps:
+    """{position: (stored values or None,)} if an extension declares that it `reads` for this operation."""
+    bound = todo.bound
+    if bound.chain.rewrites.get(todo.operation, todo.operation) not in bound.chain.reads:
+        return {}
+    keys = {index: bound.key_from(todo.instances[index].__dict__) for index in positions}
+    known = {index: key for index, key in keys.items() if key is not None}
+    if not known:
+        return {}
+    rows = yield bound.engine.compile_get(bound, tuple(known.values()))
+    return {index: (living(bound, row),) for index, row in zip(known, rows, strict=True)}
+
+
+def _executed(bound: Bound, writes: list[Write]) -> Steps:
+    if not writes:
+        return []
+    plan = bound.engine.compile_batch(bound, writes)
+    if plan is not None:
+        return (yield plan)
+    outcomes = []
+    for one in writes:
+        outcomes += yield bound.engine.compile_writes(bound, (one,))
+    return outcomes

@@ -1,0 +1,229 @@
+"""Which extensions a model uses on a backend: those along its bases, from plugins, or named in the config."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import pydantic
+
+from mixstore.backend import Backend
+from mixstore.errors import ConfigurationError, nearest
+from mixstore.extension import ANY_BACKEND, BackendExtension
+from mixstore.mixin import Mixin, snake_case
+
+if TYPE_CHECKING:
+    from mixstore.schema import ModelSchema
+    from mixstore.settings import ExtensionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An extension that a model could use: where it comes from and how near."""
+
+    name: str
+    mixin: type
+    extension: type[BackendExtension]
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The extension of each name that is active, in no particular order yet, and the names that are not, with why."""
+
+    active: Mapping[str, Candidate]
+    inactive: Mapping[str, str]
+    found: Sequence[Candidate]
+
+
+def candidates(model: type, registered: Iterable[type[BackendExtension]], options: Iterable[str]) -> list[Candidate]:
+    """Every extension along the MRO, and those registered for a mixin in it or for an option in use."""
+    found: list[Candidate] = []
+    used = set(options)
+    for distance, base in enumerate(model.__mro__):
+        found += [
+            Candidate(_name(member, base), base, member, distance)
+            for member in vars(base).values()
+            if _is_extension(member)
+        ]
+        found += [Candidate(_name(one, base), base, one, distance) for one in registered if one.extends is base]
+    far = len(model.__mro__)
+    found += [
+        Candidate(_name(one, one), one, one, far)
+        for one in registered
+        if one.extends is None and used & one.activates_on
+    ]
+    return found
+
+
+def _is_extension(member: Any) -> TypeGuard[type[BackendExtension]]:
+    return isinstance(member, type) and issubclass(member, BackendExtension)
+
+
+def _name(extension: type[BackendExtension], mixin: type) -> str:
+    if extension.name is not None:
+        return extension.name
+    own = getattr(extension.extends, "__name__", None) or mixin.__name__
+    return snake_case(own)
+
+
+def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
+    """The extensions of a model on a backend. ConfigurationError for names that clash, and for wrong settings."""
+    settings: ExtensionSettings = registry.extension_settings(backend.config_name)
+    used = {option for spec in schema.fields.values() for option in spec.options}
+    own = candidates(schema.model, registry.all_extensions(), used)
+    found = [*own, *_applied(schema, backend, settings, registry, own)]
+    _check_names(schema, found)
+    best = _best_of(found, backend.backend_name) if backend.runs_extensions else {}
+    _check_settings(schema, backend, settings, registry, best, found)
+    active: dict[str, Candidate] = {}
+    why = "no extension for this backend" if backend.runs_extensions else "the backend runs no extensions"
+    nowhere = f"{schema.name} on {backend.backend_name}: {why}"
+    inactive = {one.name: nowhere for one in found if one.name not in best}
+    for name, one in best.items():
+        enabled = settings.enable is None or name in (*settings.enable, *settings.apply)
+        if enabled and name not in settings.disable:
+            active[name] = one
+        else:
+            inactive[name] = "switched off in the config"
+    _check_required(schema, backend, own, active, inactive)
+    return Selection(active, inactive, found)
+
+
+def _best_of(found: Sequence[Candidate], backend_name: str) -> dict[str, Candidate]:
+    """The one extension of each name that fits the backend: exact beats any, near beats far."""
+    best: dict[str, Candidate] = {}
+    fitting = [one for one in found if one.extension.backend_name in (backend_name, ANY_BACKEND)]
+    for one in sorted(fitting, key=lambda one: (one.extension.backend_name == ANY_BACKEND, one.distance)):
+        best.setdefault(one.name, one)
+    order = list(dict.fromkeys(one.name for one in found))
+    return {name: best[name] for name in order if name in best}
+
+
+def _check_names(schema: ModelSchema, found: Sequence[Candidate]) -> None:
+    """One name is one mixin's: of two mixins that have nothing in common, neither may silently lose to the other."""
+    owners: dict[str, type] = {}
+    for one in found:
+        namesakes = {other.mixin for other in found if other.name == one.name}
+        origin = [base for base in one.mixin.__mro__ if base in namesakes][-1]
+        other = owners.setdefault(one.name, origin)
+        if other is not origin:
+            raise ConfigurationError(
+                f"{schema.name}: {other.__module__}.{other.__qualname__} and {origin.__module__}.{origin.__qualname__} "
+                f"both have an extension called {one.name!r}",
+                model=schema.model,
+                hint="set `name` on one of them",
+            )
+
+
+# -- what the config says ----------------------------------------------------------------------------------------------
+
+
+def _applied(
+    schema: ModelSchema, backend: Backend, settings: ExtensionSettings, registry: Any, own: Sequence[Candidate]
+) -> list[Candidate]:
+    """The extensions that the config attaches to every model, where they are not attached already."""
+    there = {one.extension for one in own}
+    far = len(schema.model.__mro__)
+    applied = [
+        Candidate(one.name, one.extends or one, one, far)
+        for one in registry.all_extensions()
+        if one.name in settings.apply and one not in there
+    ]
+    for one in applied:
+        lacking = [name for name in getattr(one.mixin, "__pydantic_fields__", ()) if name not in schema.fields]
+        if lacking:
+            raise ConfigurationError(
+                f"{_place(registry, backend, 'apply')}: {one.name!r} needs the fields of {one.mixin.__name__}, "
+                f"and {schema.name} has no {', '.join(lacking)}",
+                model=schema.model,
+                hint=f"make {one.mixin.__name__} a base of the models that want it",
+            )
+    return applied
+
+
+def _place(registry: Any, backend: Backend, key: str) -> str:
+    return str(registry.settings.where("backends", backend.config_name or "", "extensions", key))
+
+
+def _check_settings(
+    schema: ModelSchema,
+    backend: Backend,
+    settings: ExtensionSettings,
+    registry: Any,
+    best: Mapping[str, Candidate],
+    found: Sequence[Candidate],
+) -> None:
+    """A name that nothing has may belong to a model that is not imported; one that is nearly a known one does not."""
+    for name in settings.apply:
+        if name not in best:
+            raise ConfigurationError(
+                f"{_place(registry, backend, 'apply')}: no extension {name!r} can run on {backend.backend_name!r}",
+                model=schema.model,
+                backend=backend.backend_name,
+                hint=nearest(name, registry.extensions),
+            )
+    told = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
+    if not any(told.values()):
+        return
+    known = {*registry.extensions, *(one.name for one in found), *(one.name for one in _of_all_mixins())}
+    for key, names in told.items():
+        for name in names:
+            if name not in known and difflib.get_close_matches(name, known, n=1, cutoff=0.75):
+                raise ConfigurationError(
+                    f"{_place(registry, backend, key)}: no extension is called {name!r}", hint=nearest(name, known)
+                )
+
+
+def _of_all_mixins() -> Iterator[Candidate]:
+    below = list(Mixin.__subclasses__())
+    while below:
+        mixin = below.pop()
+        below += mixin.__subclasses__()
+        yield from candidates(mixin, (), ())
+
+
+def options_of(schema: ModelSchema, backend: Backend, registry: Any, one: Candidate) -> Any:
+    """The options of an extension, from the config; ConfigurationError names the key and the nearest valid one."""
+    given = registry.extension_settings(backend.config_name).options.get(one.name, {})
+    try:
+        return one.extension.Options(**given)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"{_place(registry, backend, 'options')}: extension {one.name!r} of {schema.name}: "
+            f"option {key!r}: {first['msg']}",
+            model=schema.model,
+            hint=nearest(key, one.extension.Options.model_fields) if first["type"] == "extra_forbidden" else None,
+        ) from None
+
+
+def _check_required(
+    schema: ModelSchema,
+    backend: Backend,
+    found: Sequence[Candidate],
+    active: Mapping[str, Candidate],
+    inactive: Mapping[str, str],
+) -> None:
+    for base, required in schema.declared.required.items():
+        names = {one.name for one in found if one.mixin is base} or {snake_case(base.__name__)}
+        if not required or names & set(active):
+            continue
+        off = sorted(name for name in names if inactive.get(name) == "switched off in the config")
+        if off:
+            raise ConfigurationError(
+                f"the config switches {', '.join(off)} off, which {base.__name__} requires on {schema.name}",
+                model=schema.model,
+                backend=backend.backend_name,
+                hint=f"take {base.__name__} from the bases of {schema.name}, or leave its extension on",
+            )
+        known = sorted({one.extension.backend_name for one in found if one.name in names})
+        raise ConfigurationError(
+            f"{schema.name} needs {base.__name__}, which has no extension that can run on {backend.backend_name!r}",
+            model=schema.model,
+            backend=backend.backend_name,
+            hint=f"installed for: {', '.join(known) or 'nothing'}; bind to another backend, or install a plugin",
+        )
