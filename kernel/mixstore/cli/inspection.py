@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mixstore.binding import bound_of
-from mixstore.chain import candidates
 from mixstore.cli.importing import Mistake, imported, model_named, path_of, search_here, told
 from mixstore.errors import nearest
 from mixstore.mixin import Mixin
 from mixstore.registry import Registry, current
+from mixstore.selection import candidates
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
