@@ -20,7 +20,7 @@ from mixstore_backends.sqlite.layout import EXTRA, Table, adapts_by_itself
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.query import Query
-    from mixstore.write import KeyValue, Write
+    from mixstore.write import KeyValue, Operation, Write
 
 OPTIONS = ("synchronous", "timeout")
 SYNCHRONOUS = ("full", "normal", "off", "extra")
@@ -136,6 +136,16 @@ class SQLiteBackend(PlannedBackend):
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return units.plan_of(writes)
+
+    def compile_plain(
+        self,
+        bound: Bound,
+        operation: Operation,
+        key: KeyValue,
+        record: dict[str, Any] | None,
+        changes: dict[str, Any] | None,
+    ) -> Plan:
+        return units.plain_plan(bound, operation, key, record, changes)
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan | None:
         return units.batch_of(bound.native, writes)

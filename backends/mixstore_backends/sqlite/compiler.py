@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 
 class Where(NamedTuple):
-    """A filter: its SQL, and which part of the expression that says and which is left."""
+    """A filter: its SQL, the terms that it says (all of them hold), and the expression that is left."""
 
     sql: Sql
-    pushed: Expr
+    terms: Sequence[Expr]
     residual: Expr | None
+
+    @property
+    def pushed(self) -> Expr:
+        """What the SQL says."""
+        return conjunction(*self.terms)
 
 
 class Compiler:
@@ -43,13 +48,13 @@ class Compiler:
         pushed: list[Expr] = []
         residual: list[Expr] = []
         found: list[Sql] = []
-        for term in terms(expr):
+        for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
                 found.append(self.expression(term))
                 pushed.append(term)
             except NotInSQLError:
                 residual.append(term)
-        return Where(joined(found, " AND "), conjunction(*pushed), conjunction(*residual) if residual else None)
+        return Where(joined(found, " AND "), pushed, conjunction(*residual) if residual else None)
 
     def expression(self, expr: Expr) -> Sql:
         """Any node. NotInSQLError if it can't be said exactly, TypeError if there is no such node."""
@@ -188,4 +193,4 @@ def _same(place: Place) -> Sql:
     return Sql(f"{place.sql} IS NULL") if place.value is None else Sql(f"{place.sql} IS ?", (place.value,))
 
 
-_ALL = Where(EVERYTHING, TRUE, None)
+_ALL = Where(EVERYTHING, (), None)

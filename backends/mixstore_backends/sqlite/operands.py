@@ -54,12 +54,24 @@ _COLLATED = {"decimal": DECIMAL, "ip": ADDRESS}
 class Source:
     """A value for each row: its SQL, whether that may be NULL, and the form and kind of what it holds.
 
-    `kind` is that of the stored values, `declared` that of the field: they differ for enums and literals.
-    `ordered` is the SQL to sort and compare by, None if stored values do not sort as the values do. `index` names the
-    index that helps to find one. `textual` says that its values are text to python as well.
+    `kind` is that of the stored values, `declared` that of the field: they differ for enums and literals. `ordered` is
+    the SQL to sort and compare by, None if stored values do not sort as the values do. `index` names the index that
+    helps to find one, `name` the column itself. `textual` says that its values are text to python as well.
     """
 
-    __slots__ = ("declared", "element", "encode", "form", "index", "kind", "nullable", "ordered", "sql", "textual")
+    __slots__ = (
+        "declared",
+        "element",
+        "encode",
+        "form",
+        "index",
+        "kind",
+        "name",
+        "nullable",
+        "ordered",
+        "sql",
+        "textual",
+    )
 
     def __init__(
         self,
@@ -70,8 +82,10 @@ class Source:
         encode: Callable[[Any], Any] | None,
         index: str | None = None,
         nested: bool = False,
+        name: str = "",
     ) -> None:
         self.sql = sql
+        self.name = name
         self.form = form
         self.nullable = nullable
         self.kind = _kind(field_type)
@@ -221,7 +235,8 @@ class Sources:
 def _column_source(column: Column, index: str | None) -> Source | None:
     if column.form == "opaque" or column.name == "_extra":
         return None
-    return Source(column.sql, column.form, column.nullable, column.field_type, column.codec.encode, index)
+    kind, encode = column.field_type, column.codec.encode
+    return Source(column.sql, column.form, column.nullable, kind, encode, index, name=column.name)
 
 
 def _default(model: FieldType, name: str, inner: FieldType) -> tuple[bool, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import UnsupportedOperationError, ValidationError
-from mixstore.expressions import Compare, Expr, terms
+from mixstore.expressions import Compare, Expr
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
@@ -113,7 +113,7 @@ class Select(QueryPlan):
         super().__init__(
             "select",
             request={"sql": sql.text, "parameters": list(sql.parameters)},
-            pushed=where.pushed,
+            pushed=where.terms[0] if len(where.terms) == 1 else where.pushed,
             residual=where.residual,
             ordered=ordered,
             sliced=ordered and where.residual is None,
@@ -177,9 +177,9 @@ def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
 
 def _condition(table: Table, where: Where, query: Query) -> Sql:
     """` WHERE ...`, or nothing."""
-    parts = [] if where.sql.text == "1" else [where.sql]
+    parts = [where.sql] if where.terms else []
     if table.schema.template is not None:
-        parts += _by_template(table, where.pushed)
+        parts += _by_template(table, where.terms)
     if query.search is not None:
         parts.append(_search(table, query.search.text, query.search.fields))
     if not parts:
@@ -188,12 +188,12 @@ def _condition(table: Table, where: Where, query: Query) -> Sql:
     return Sql(f" WHERE {whole.text}", whole.parameters)
 
 
-def _by_template(table: Table, pushed: Expr) -> list[Sql]:
+def _by_template(table: Table, pushed: Sequence[Expr]) -> list[Sql]:
     """What filters on the fields of a rendered key say of the key itself, so that its index serves them."""
     template = table.schema.template
     equal = {
         term.path[0]: term.value
-        for term in terms(pushed)
+        for term in pushed
         if isinstance(term, Compare) and term.lookup == "eq" and len(term.path) == 1
     }
     if template is None or not equal:
@@ -273,29 +273,34 @@ class Pages:
 
 
 def _access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Place] | None) -> dict[str, Any]:
-    """The index that serves a query, whether it reads the whole table, and what would help."""
-    found = [one for one in map(_single, terms(where.pushed)) if one is not None]
-    sources = [(term, _source(compiler, term)) for term in found]
-    used = [source.index for _, source in sources if source is not None and source.index is not None]
+    """The index that serves a query, or that it reads the whole table and what would help."""
     if query.search is not None:
         return {"index": fts.name_of(compiler.table)}
-    if used:
-        return {"index": PRIMARY if PRIMARY in used else used[0]}
-    if compiler.table.schema.template is not None and _by_template(compiler.table, where.pushed):
-        return {"index": PRIMARY}
-    first = compiler.sources.at(query.order[0].path) if columns and query.order else None
-    if first is not None and first.index is not None and (query.limit is not None or first.index == PRIMARY):
-        return {"index": first.index}
-    names = [term.path[0] for term, source in sources if source is not None and len(term.path) == 1]
-    notes = [f"Field(index=True) on {name!r} would make this a search" for name in names[:1]]
-    return {"scan": True, "notes": tuple(notes)}
+    used, wanted = None, None
+    for term in where.terms:
+        source = _sought(compiler, term)
+        if source is None:
+            continue
+        if source.index is None:
+            wanted = wanted or source
+        elif used is None or source.index == PRIMARY:
+            used = source.index
+    if used is None and compiler.table.schema.template is not None and _by_template(compiler.table, where.terms):
+        used = PRIMARY
+    if used is None and columns and query.order:
+        first = compiler.sources.at(query.order[0].path).index
+        used = first if first == PRIMARY or query.limit is not None else None
+    if used is not None:
+        return {"index": used}
+    if wanted is None or not wanted.name:
+        return {"scan": True}
+    return {"scan": True, "notes": (f"Field(index=True) on {wanted.name!r} would make this a search",)}
 
 
-def _single(term: Expr) -> Compare | None:
-    return term if isinstance(term, Compare) and term.lookup in _INDEXABLE else None
-
-
-def _source(compiler: Compiler, term: Compare) -> Source | None:
+def _sought(compiler: Compiler, term: Expr) -> Source | None:
+    """The source that an index on it would find rows by."""
+    if not isinstance(term, Compare) or term.lookup not in _INDEXABLE:
+        return None
     try:
         source = compiler.sources.at(term.path)
     except NotInSQLError:

@@ -7,9 +7,9 @@ together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixstore.planned import Plan
 from mixstore.write import OK, SKIPPED, Outcome, Write
@@ -17,21 +17,25 @@ from mixstore_backends.sqlite import errors
 from mixstore_backends.sqlite.layout import Table
 from mixstore_backends.sqlite.writes import Step, main_statement
 
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.write import KeyValue, Operation
+
 MISSING = Outcome("missing")
 
 
 class Single(Plan):
-    """One write as one statement, which SQLite makes atomic."""
+    """One write as one statement, which SQLite makes atomic; `write()` makes what a second look at it takes."""
 
-    __slots__ = ("parameters", "sql", "write")
+    __slots__ = ("may_miss", "parameters", "sql", "write")
 
-    def __init__(self, sql: str, parameters: tuple[Any, ...], write: Write) -> None:
+    def __init__(self, sql: str, parameters: tuple[Any, ...], may_miss: bool, write: Callable[[], Write]) -> None:
         self.sql = sql
         self.parameters = parameters
+        self.may_miss = may_miss
         self.write = write
 
     def run(self, connection: sqlite3.Connection) -> list[Outcome]:
-        write = self.write
         try:
             if connection.execute(self.sql, self.parameters).rowcount:
                 return [OK]
@@ -39,9 +43,9 @@ class Single(Plan):
             if errors.taken(error) is None:
                 raise
         else:
-            if write.condition is None and write.op in ("update", "delete"):
+            if self.may_miss:
                 return [MISSING]
-        return Unit((write,)).run(connection)
+        return Unit((self.write(),)).run(connection)
 
 
 class Unit(Plan):
@@ -195,10 +199,21 @@ def plan_of(writes: Sequence[Write]) -> Plan:
     if len(writes) > 1 or write.side_writes:
         return Unit(writes)
     table: Table = write.bound.native
-    if write.condition is None or write.op == "create":
-        return Single(*main_statement(table, write, None), write)
-    where = table.compiler.where(write.condition)
-    return Unit(writes) if where.residual is not None else Single(*main_statement(table, write, where), write)
+    where = None
+    if write.condition is not None and write.op != "create":
+        where = table.compiler.where(write.condition)
+        if where.residual is not None:
+            return Unit(writes)
+    may_miss = where is None and write.op in ("update", "delete")
+    return Single(*main_statement(table, write, where), may_miss, lambda: write)
+
+
+def plain_plan(bound: Bound, op: Operation, key: KeyValue, record: Any, changes: Any) -> Plan:
+    """The plan of one write with no condition and no side write."""
+    table: Table = bound.native
+    if op == "create":
+        return Single(table.insert_sql, table.row_of(record), False, lambda: Write(op, bound, key, record, changes))
+    return plan_of((Write(op, bound, key, record, changes),))
 
 
 def batch_of(table: Table, writes: Sequence[Write]) -> Plan | None:
