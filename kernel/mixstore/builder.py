@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mixstore import bulk, expressions, lookups, pages, reads
@@ -51,7 +50,7 @@ class QueryBuilder(Generic[M]):
         return cls(Query(model), lambda: engine.bound(model))
 
     def _with(self, **changes: Any) -> Self:
-        return type(self)(replace(self.query, **changes), self._bound)
+        return type(self)(self.query.replace(**changes), self._bound)
 
     def __repr__(self) -> str:
         query = self.query

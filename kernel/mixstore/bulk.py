@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lifecycle
@@ -49,7 +48,7 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
         for instance in instances:
             written += yield from _write_one(bound, query, instance, changes)
         return written
-    asked = replace(query, order=())
+    asked = query.replace(order=())
     state = None
     while True:
         instances, state = yield from stream(bound, asked, state)
@@ -77,7 +76,7 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
             if attempt == lifecycle.ATTEMPTS - 1:
                 raise
         same = conjunction(query.where, *_key_terms(bound, key))
-        found = yield from fetch(bound, replace(query, where=same, order=(), limit=1, offset=0, cursor=None))
+        found = yield from fetch(bound, query.replace(where=same, order=(), limit=1, offset=0, cursor=None))
         if not found:
             return 0
         instance = found[0]

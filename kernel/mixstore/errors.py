@@ -29,7 +29,6 @@ what to do next; they are attributes, and part of the text.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -197,6 +196,8 @@ class AccessDeniedError(BackendError):
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A sentence that helps with a mistyped name: the nearest valid one, or all of them if few."""
+    import difflib  # slow to import, and only errors need it
+
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:

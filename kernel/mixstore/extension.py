@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -53,6 +52,8 @@ def _check_hook(cls: type, name: str, function: Any) -> None:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise SchemaError(f"{where}: an extension hook can't be async", hint="hooks are pure; backends do the I/O")
     if name not in HOOKS:
+        import difflib
+
         close = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.8)
         if close and cls.__mro__[1:-1]:
             raise SchemaError(f"{where} is no extension hook", hint=f"did you mean {close[0]!r}?")

@@ -7,12 +7,12 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticUndefined
 
 from mixstore.errors import SchemaError, nearest
 from mixstore.extension import BackendExtension, ExtensionType
@@ -72,15 +72,15 @@ class Declaration:
         self.options = options or {}
 
 
-@dataclass(slots=True)
 class Declared:
     """What the mixins of a class declare, together."""
 
-    required: dict[type, bool] = field(default_factory=dict)
-    arguments: dict[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
-    meta: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    query_methods: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.required: dict[type, bool] = {}
+        self.arguments: dict[str, Callable[..., Mapping[str, Any]]] = {}
+        self.meta: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
+        self.query_methods: dict[str, Callable[..., Any]] = {}
 
     @classmethod
     def of(cls, model: type) -> Declared:
@@ -180,14 +180,15 @@ def _fields_of_mixins(bases: tuple[type, ...]) -> dict[str, _Default]:
     """The fields that come from bases other than models, with the default that a plain class gives them."""
     found: dict[str, _Default] = {}
     for base in bases:
-        if hasattr(base, "__class_verbs__") or base is BaseModel:
+        if base is BaseModel or getattr(base, "__class_verbs__", None) is not None:
             continue
         if issubclass(base, BaseModel):
             found.update(dict.fromkeys(base.__pydantic_fields__, _Default()))
             continue
         for owner in base.__mro__[:-1]:
             for name in _annotated_names(vars(owner)):
-                found[name] = _Default(*([getattr(base, name)] if hasattr(base, name) else []))
+                default = getattr(base, name, PydanticUndefined)
+                found[name] = _Default() if default is PydanticUndefined else _Default(default)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mixstore.expressions import After, conjunction
@@ -24,7 +23,7 @@ def paginate(bound: Bound, query: Query) -> Steps:
     size = DEFAULT_PAGE if query.limit is None else query.limit
     asked = by_key(bound, query)
     order = with_key(bound, asked.order)
-    rows = yield from rows_of(bound, replace(asked, limit=size + 1 if size else 0))
+    rows = yield from rows_of(bound, asked.replace(limit=size + 1 if size else 0))
     page = rows[:size]
     cursor = None
     if len(rows) > size and page:
@@ -39,8 +38,8 @@ def stream(bound: Bound, query: Query, state: Any) -> Steps:
     place, left = (None, asked.limit) if state is None else state
     size = STREAM_PAGE if left is None else min(STREAM_PAGE, left)
     if place is not None:
-        asked = replace(asked, where=conjunction(asked.where, After(order, place)), offset=0, cursor=None)
-    rows = yield from rows_of(bound, replace(asked, order=order, limit=size))
+        asked = asked.replace(where=conjunction(asked.where, After(order, place)), offset=0, cursor=None)
+    rows = yield from rows_of(bound, asked.replace(order=order, limit=size))
     left = None if left is None else left - len(rows)
     done = len(rows) < size or left == 0
     following = None if done else (place_of(order, told(bound, rows[-1])), left)

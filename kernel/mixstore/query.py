@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mixstore.expressions import TRUE, Expr, Order
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """Full text: every term of `text` must occur in one of `fields` (all searchable ones if empty)."""
 
     text: str
     fields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One question about one model. `fields` are those that `select()` asks for; None means instances."""
 
     model: type[Any]
@@ -31,15 +30,24 @@ class Query:
     fields: tuple[str, ...] | None = None
     cursor: str | None = None
     search: Search | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def replace(self, **changes: Any) -> Query:
+        """The same question with other parts: `query.replace(limit=10)`."""
+        return self._replace(**changes)
 
 
-@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows and the cursor for those after them; a None cursor is the end."""
+    """Some rows (`items`) and the `cursor` for those after them; a None cursor is the end."""
 
-    items: list[T]
-    cursor: str | None
+    __slots__ = ("cursor", "items")
+
+    def __init__(self, items: list[T], cursor: str | None) -> None:
+        self.items = items
+        self.cursor = cursor
+
+    def __repr__(self) -> str:
+        return f"Page({self.items!r}, cursor={self.cursor!r})"
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
@@ -49,10 +48,10 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
     if query.cursor is not None:
         if query.offset:
             raise QueryError("offset and cursor can't go together", model=bound.model, hint="a cursor knows its place")
-        query = replace(query, order=with_key(bound, query.order), cursor=None)
+        query = query.replace(order=with_key(bound, query.order), cursor=None)
         where = conjunction(where, After(query.order, place_at(bound, asked, query.order)))
     elif query.order:
-        query = replace(query, order=with_key(bound, query.order))
+        query = query.replace(order=with_key(bound, query.order))
     where = substitute(where, {"now": bound.backend.clock()})
     opaque = bound.chain.opaque
     for order in query.order if opaque else ():
@@ -73,7 +72,7 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
             kept.append(term)
     if kept:
         where = conjunction(*[term for term in terms(where) if term not in kept])
-    return replace(query, where=where), conjunction(*kept) if kept else TRUE
+    return query.replace(where=where), conjunction(*kept) if kept else TRUE
 
 
 def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
@@ -108,7 +107,7 @@ def _compiled(bound: Bound, query: Query, kept: Expr) -> QueryPlan:
     if kept == TRUE:
         plan = bound.engine.compile_query(bound, query)
     else:
-        plan = bound.engine.compile_query(bound, replace(query, limit=None, offset=0))
+        plan = bound.engine.compile_query(bound, query.replace(limit=None, offset=0))
         plan.sliced = False
     _check_scan(bound, plan, query)
     return plan  # type: ignore[no-any-return]
@@ -174,14 +173,14 @@ def fetch(bound: Bound, query: Query) -> Steps:
 
 
 def by_key(bound: Bound, query: Query) -> Query:
-    return query if query.order else replace(query, order=bound.schema.key_order)
+    return query if query.order else query.replace(order=bound.schema.key_order)
 
 
 def first(bound: Bound, query: Query) -> Steps:
     """The first row or None."""
     query = by_key(bound, query)
     limit = 1 if query.limit is None else min(1, query.limit)
-    found = yield from fetch(bound, replace(query, limit=limit))
+    found = yield from fetch(bound, query.replace(limit=limit))
     return found[0] if found else None
 
 
@@ -192,14 +191,14 @@ def last(bound: Bound, query: Query) -> Steps:
         found = yield from fetch(bound, query)
         return found[-1] if found else None
     turned = tuple(Order(one.path, not one.descending) for one in with_key(bound, query.order))
-    found = yield from fetch(bound, replace(query, order=turned, limit=1))
+    found = yield from fetch(bound, query.replace(order=turned, limit=1))
     return found[0] if found else None
 
 
 def at_most_one(bound: Bound, query: Query) -> Steps:
     """The only row or None; MultipleResultsError if there are several."""
     limit = 2 if query.limit is None else min(2, query.limit)
-    found = yield from fetch(bound, replace(query, limit=limit))
+    found = yield from fetch(bound, query.replace(limit=limit))
     if len(found) > 1:
         raise MultipleResultsError(
             f"more than one {bound.schema.name} matches",
@@ -223,7 +222,7 @@ def count(bound: Bound, query: Query) -> Steps:
     finished, kept = _finished(bound, query)
     if finished.limit == 0:
         return 0
-    counted = replace(finished, order=(), limit=None, offset=0)
+    counted = finished.replace(order=(), limit=None, offset=0)
     if kept == TRUE:
         plan = bound.engine.compile_count(bound, counted)
         _check_scan(bound, plan, counted)
@@ -254,7 +253,7 @@ def exists(bound: Bound, query: Query) -> Steps:
     """Whether there is any row."""
     limit = 1 if query.limit is None else min(1, query.limit)
     order = query.order if query.offset or query.cursor is not None else ()
-    found = yield from rows_of(bound, replace(query, limit=limit, order=order))
+    found = yield from rows_of(bound, query.replace(limit=limit, order=order))
     return bool(found)
 
 
@@ -265,7 +264,7 @@ def explain(bound: Bound, query: Query) -> Steps:
     if kept == TRUE:
         plan = bound.engine.compile_query(bound, finished)
     else:
-        plan = bound.engine.compile_query(bound, replace(finished, limit=None, offset=0))
+        plan = bound.engine.compile_query(bound, finished.replace(limit=None, offset=0))
         plan.sliced = False
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
     notes = list(plan.notes)

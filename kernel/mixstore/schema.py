@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +27,26 @@ HIDDEN_KEY = ("_pk", "_sk")
 """Attributes of a record that hold a rendered key; no field can start with an underscore."""
 
 
-@dataclass(frozen=True)
 class FieldSpec:
     """One field of a model: its type as stores see it, its default, its options."""
 
-    name: str
-    type: FieldType
-    required: bool
-    default: Any
-    default_factory: Callable[[], Any] | None
-    options: Mapping[str, Any]
-    constraint: Any
+    def __init__(
+        self,
+        name: str,
+        type: FieldType,
+        required: bool,
+        default: Any,
+        default_factory: Callable[[], Any] | None,
+        options: Mapping[str, Any],
+        constraint: Any,
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.required = required
+        self.default = default
+        self.default_factory = default_factory
+        self.options = options
+        self.constraint = constraint
 
     def option(self, name: str) -> Any:
         """The value of an option, or None."""

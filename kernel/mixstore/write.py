@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mixstore.expressions import Expr
 
@@ -27,15 +26,13 @@ REMOVE = _Remove()
 """As a change: the attribute goes away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
+class Add(NamedTuple):
     """As a change: the number grows by `by` inside the engine, without a read."""
 
     by: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """What must hold on the stored row for a write to happen.
 
     `error` makes the exception from the values of the row that is stored instead.
@@ -110,17 +107,15 @@ OK = Outcome("ok")
 SKIPPED = Outcome("skipped")
 
 
-@dataclass(frozen=True, slots=True)
-class WriteChange:
+class WriteChange(NamedTuple):
     """What an extension's `before_write` wants: changed values, a condition, rows to write in the same atomic unit."""
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     condition: Condition | None = None
     side_writes: tuple[SideWrite, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SideWrite:
+class SideWrite(NamedTuple):
     """A row of an internal model that lives and dies with the write that carries it.
 
     `instance` is written through the adapter, with no chain, on the same backend. For a delete only its key counts.
