@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mixstore.bound import Bound
 
 Modules = Annotated[
-    "list[str] | None",
+    list[str] | None,
     typer.Argument(metavar="[MODULE]...", help="Modules that define models: app.models", show_default=False),
 ]
 

@@ -37,7 +37,7 @@ def plugins(
         if info.error is not None:
             screen.show()
             screen.bad(f"{info.label} is {info.state}:")
-            screen.show(info.error.rstrip(), indent=INDENT)
+            screen.verbatim(info.error.rstrip(), indent=INDENT)
 
 
 def _brings(info: PluginInfo) -> Iterator[str]:

@@ -36,12 +36,18 @@ class Screen:
     def show(self, what: RenderableType = "", *, indent: int = 0, style: str = "") -> None:
         """Print a text (never taken for markup) or anything that rich can render."""
         rendered = Text(what) if isinstance(what, str) else what
-        padded = Padding(rendered, (0, 0, 0, indent)) if indent else rendered
+        self._print(Padding(rendered, (0, 0, 0, indent)) if indent else rendered, style)
+
+    def verbatim(self, text: str, *, indent: int = 0) -> None:
+        """Print lines as they are, however long; for what one may want to copy, such as a traceback."""
+        self._print(Text(textwrap.indent(text, " " * indent)), soft_wrap=True)
+
+    def _print(self, what: RenderableType, style: str = "", *, soft_wrap: bool = False) -> None:
         if self.terminal or self.console.quiet:
-            self.console.print(padded, style=style or None)
+            self.console.print(what, style=style or None, soft_wrap=soft_wrap)
             return
         with self.console.capture() as captured:
-            self.console.print(padded)
+            self.console.print(what, soft_wrap=soft_wrap)
         for line in captured.get().splitlines():
             self.console.file.write(line.rstrip() + "\n")
         self.console.file.flush()
