@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import BatchError, MixstoreError, ValidationError
+from mixstore.failures import failure
 from mixstore.lifecycle import Steps, insert, living, new_instance
-from mixstore.prepare import PreparedWrite, StaleReadError, check_fields, failure, prepare_write, required_key
+from mixstore.prepare import PreparedWrite, StaleReadError, check_fields, prepare_write, required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
 

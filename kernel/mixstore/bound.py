@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from mixstore import codecs
 from mixstore.drivers import adrive, driver
 from mixstore.expressions import TRUE, conjunction
+from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
 from mixstore.query import Query
 from mixstore.registry import Event, current
 from mixstore.state import slot_setter
@@ -132,8 +133,25 @@ class Bound:
         """A stored record as the adapter made it: what extensions added or replaced is undone."""
         record = dict(stored)
         for step in self.chain.deserialize:
-            record = step(record)
+            record = self._step(step, stored, record)
         return record
+
+    def _step(self, step: Callable[..., Any], stored: Mapping[str, Any], *args: Any) -> dict[str, Any]:
+        """What an extension makes of a record or of values; `stored` says which row it is, should the hook fail."""
+        try:
+            result = step(*args)
+        except Exception as error:
+            raise hook_failed(self, *self._hook_of(step, stored), error, NOTHING_READ) from error
+        if type(result) is not dict:
+            raise hook_gave(self, *self._hook_of(step, stored), "a dict", result, NOTHING_READ)
+        return result
+
+    def _hook_of(self, step: Any, stored: Mapping[str, Any]) -> tuple[str, str, KeyValue | None]:
+        try:
+            key = self._key_of(stored)
+        except Exception:
+            key = None  # the row may be damaged, which the error of the hook is about
+        return type(step.__self__).__qualname__, step.__name__, key
 
     def key_of_stored(self, stored: Mapping[str, Any]) -> KeyValue:
         """The key of a stored record."""
@@ -148,12 +166,14 @@ class Bound:
                 return self.decode
 
         def values_from_row(row: Any) -> dict[str, Any]:
-            record = self._to_record(row)
-            for step in self.chain.deserialize:
-                record = step(record)
-            values = self.decode(record)
-            for change in self.chain.after_read:
-                values = change(None, values)
+            stored = self.stored_of(row)
+            values = self.decode(self.plain_record(stored))
+            for step in self.chain.after_read:
+                values = self._step(step, stored, None, values)
+                if values.keys() != self.schema.fields.keys():
+                    odd = ", ".join(sorted(values.keys() ^ self.schema.fields.keys()))
+                    lost = TypeError(f"it must give a value for each field and nothing else: {odd}")
+                    raise hook_failed(self, *self._hook_of(step, stored), lost, NOTHING_READ)
             return values
 
         return values_from_row
@@ -163,7 +183,11 @@ class Bound:
         instance = self.construct(self.values_from_row(row), (self, row, None, key))
         if self.after_load:
             for hook in self.after_load:
-                hook(instance, None)
+                try:
+                    hook(instance, None)
+                except Exception as error:
+                    name, found = self.schema.name, self.key_from(instance.__dict__)
+                    raise hook_failed(self, name, hook.__name__, found, error, NOTHING_READ) from error
         return instance
 
     def load_all(self, rows: list[Any]) -> list[Any]:

@@ -20,11 +20,11 @@ from mixstore.errors import (
     nearest,
 )
 from mixstore.expressions import evaluate, substitute
+from mixstore.failures import failure
 from mixstore.prepare import (
     PreparedWrite,
     StaleReadError,
     check_fields,
-    failure,
     prepare_write,
     required_key,
     same_key,

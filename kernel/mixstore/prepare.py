@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from mixstore import lookups
-from mixstore.errors import (
-    ConflictError,
-    DuplicateKeyError,
-    HookError,
-    MixstoreError,
-    NotFoundError,
-    ValidationError,
-)
+from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
+from mixstore.failures import STORED, failure, hook_failed, hook_gave
 from mixstore.state import State, set_state
-from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteContext
+from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
-    from mixstore.write import KeyValue, WriteChange
+    from mixstore.write import KeyValue
 
 
 class StaleReadError(ConflictError):
@@ -130,56 +124,6 @@ def same_key(
     return state.key
 
 
-# -- errors -----------------------------------------------------
-
-
-def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
-    """The error of an outcome that needs no look at the stored row."""
-    name = bound.schema.name
-    where: dict[str, Any] = {
-        "model": bound.model,
-        "key": bound.schema.key_as_told(key),
-        "backend": bound.backend.backend_name,
-    }
-    if outcome.status == "exists":
-        return DuplicateKeyError(
-            f"{name} exists already", hint="upsert() replaces, save() of a loaded row updates", **where
-        )
-    if outcome.status == "unique":
-        return DuplicateKeyError(
-            f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where
-        )
-    if outcome.status == "missing":
-        return NotFoundError(f"{name} to {operation} is not there", **where)
-    return ConflictError(f"{name} changed while it was written; nothing was stored", **where)
-
-
-def hook_failed(
-    bound: Bound, owner: str, hook: str, key: KeyValue | None, error: Exception, stored: bool = False
-) -> MixstoreError:
-    """The error of a hook that raised:
-
-    Mixstore's own with the place added, ValueError as ValidationError, else HookError.
-    """
-    told = f"{owner}.{hook}"
-    shown = bound.schema.key_as_told(key)
-    if isinstance(error, MixstoreError):
-        error.model = error.model or bound.model
-        error.key = shown if error.key is None else error.key
-        error.hook = error.hook or told
-        return error
-    state = "the row is stored" if stored else "nothing was stored"
-    kind = ValidationError if isinstance(error, ValueError) and not stored else HookError
-    failed = kind(
-        f"{told} raised {type(error).__name__}: {error}; {state}",
-        model=bound.model,
-        key=shown,
-        backend=bound.backend.backend_name,
-    )
-    failed.hook = told
-    return failed
-
-
 # -- preparing --------------------------------------------------
 
 
@@ -225,7 +169,9 @@ class PreparedWrite:
             try:
                 hook(self.context, outcome)
             except Exception as error:
-                raise hook_failed(bound, type(extension).__qualname__, "after_write", write.key, error, True) from error
+                raise hook_failed(
+                    bound, type(extension).__qualname__, "after_write", write.key, error, STORED
+                ) from error
         self._model_hooks("after_delete" if self.asked == "delete" else "after_save")
 
     def _model_hooks(self, event: str) -> None:
@@ -234,7 +180,7 @@ class PreparedWrite:
                 hook(self.target, self.context)
             except Exception as error:
                 raise hook_failed(
-                    self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, True
+                    self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, STORED
                 ) from error
 
     def _failure(self, outcome: Outcome) -> MixstoreError:
@@ -326,9 +272,12 @@ def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[
     side_writes: list[SideWrite] = []
     values = candidate.__dict__
     for extension, hook in bound.chain.before_write:
-        change: WriteChange | None = _called(bound, extension, "before_write", context.key, hook, context)
+        change = _called(bound, extension, "before_write", context.key, hook, context)
         if change is None:
             continue
+        if not isinstance(change, WriteChange):
+            owner = type(extension).__qualname__
+            raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
         for name, value in change.values.items():
             bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
             values[name] = value
@@ -373,11 +322,16 @@ def _stored(
     for extension, hook in bound.chain.serialize:
         before = record
         record = _called(bound, extension, "serialize", key, hook, dict(before))
+        if not isinstance(record, dict):
+            raise hook_gave(bound, type(extension).__qualname__, "serialize", key, "a dict", record)
         for name in bound.schema.fields:
             if name not in bound.chain.opaque and (name not in record or differs(record[name], before[name])):
                 raise HookError(
-                    f"{type(extension).__qualname__}.serialize changed {name!r}, which it does not declare as opaque",
+                    f"{type(extension).__qualname__}.serialize changed {name!r}, which it does not declare as opaque; "
+                    "nothing was stored",
                     model=bound.model,
+                    key=bound.schema.key_as_told(key),
+                    backend=bound.backend.backend_name,
                 )
     if operation != "update":
         return record, None, key

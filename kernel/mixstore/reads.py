@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
+from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
 from mixstore.places import place_at
-from mixstore.prepare import hook_failed
 from mixstore.query import Explanation, Query
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ def modified(bound: Bound, query: Query) -> Query:
         try:
             query = hook(query)
         except Exception as error:
-            raise hook_failed(bound, type(extension).__qualname__, "modify_query", None, error) from error
+            raise hook_failed(bound, type(extension).__qualname__, "modify_query", None, error, NOTHING_READ) from error
+        if not isinstance(query, Query):
+            owner = type(extension).__qualname__
+            raise hook_gave(bound, owner, "modify_query", None, "a Query", query, NOTHING_READ)
     return query
 
 
