@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mixstore_backends.sqlite.layout import Table
 
 
+DEEPEST = 40
+"""How deep nodes may nest in a term: SQLite's parser gives up at a stack of 100, and a node takes two of it."""
+
+
 class Where(NamedTuple):
     """A filter: its SQL, the terms that it says (all of them hold), and the expression that is left."""
 
@@ -50,6 +54,8 @@ class Compiler:
         found: list[Sql] = []
         for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
+                if type(term) is not Compare and _depth(term) > DEEPEST:
+                    raise NotInSQLError("so deep a term")
                 found.append(self.expression(term))
                 pushed.append(term)
             except NotInSQLError:
@@ -75,6 +81,19 @@ class Compiler:
                 return None
             columns.append(Place(source.ordered, source.nullable, one.descending))
         return columns
+
+
+def _depth(expr: Expr) -> int:
+    """How deep the nodes nest; 1 for a comparison by itself."""
+    depth, level = 0, [expr]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for node in level
+            for inner in (node.terms if isinstance(node, And | Or) else (node.term,) if isinstance(node, Not) else ())
+        ]
+    return depth
 
 
 # -- nodes -----------------------------------------------------------------------------------------------------------
