@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, ForwardRef, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, NewType, NoReturn, Union, get_args, get_origin
 from uuid import UUID
 
 import pydantic
@@ -86,7 +86,7 @@ def builtin(cls: type) -> Any:
 
 def alias_value(annotation: Any) -> Any:
     """What a NewType or a `type` alias stands for, its parameters filled in; None if it is neither."""
-    if hasattr(annotation, "__supertype__"):
+    if isinstance(annotation, NewType):
         return annotation.__supertype__
     origin = get_origin(annotation)
     alias = annotation if origin is None else origin

@@ -184,7 +184,7 @@ class Plugins:
         if isinstance(plugin, type):
             raise PluginError(f"{info.label} is a class, {plugin.__qualname__}: name a module or an instance")
         for name in HOOKS:
-            if hasattr(plugin, name) and self._manager.parse_hookimpl_opts(plugin, name) is None:
+            if getattr(plugin, name, None) is not None and self._manager.parse_hookimpl_opts(plugin, name) is None:
                 raise PluginError(f"{info.label}: {name} is not marked with @mixstore.hookimpl")
 
     def _check_hooks(self, plugin: object, info: PluginInfo) -> tuple[str, ...]:
