@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from mixstore_backends.sqlite.layout import Table
 
 
-DEEPEST = 40
-"""How deep nodes may nest in a term: SQLite's parser gives up at a stack of 100, and a node takes two of it."""
+DEEPEST = 20
+"""How deep nodes may nest in a term: SQLite's parser gives up at a stack of 100, and a node takes three of it."""
+LONGEST = 500_000
+"""How many characters of SQL a filter may take: half of SQLite's limit, and few enough parameters for it."""
 
 
 class Where(NamedTuple):
@@ -52,14 +54,20 @@ class Compiler:
         pushed: list[Expr] = []
         residual: list[Expr] = []
         found: list[Sql] = []
+        left = LONGEST
         for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
                 if type(term) is not Compare and _depth(term) > DEEPEST:
                     raise NotInSQLError("so deep a term")
-                found.append(self.expression(term))
-                pushed.append(term)
+                piece = self.expression(term)
+                if len(piece.text) > left:
+                    raise NotInSQLError("so long a term")
             except NotInSQLError:
                 residual.append(term)
+            else:
+                left -= len(piece.text)
+                found.append(piece)
+                pushed.append(term)
         return Where(joined(found, " AND "), pushed, conjunction(*residual) if residual else None)
 
     def expression(self, expr: Expr) -> Sql:
