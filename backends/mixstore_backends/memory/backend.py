@@ -142,6 +142,8 @@ class InMemoryBackend(PlannedBackend):
     def compile_plain(
         self, bound: Bound, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
     ) -> Plan:
+        if operation == "delete":
+            return partial(_drop, self._lock, bound.native, key)
         return partial(_plain, self._lock, bound.native, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
@@ -191,6 +193,15 @@ def _get(rows: dict[KeyValue, Record], keys: Sequence[KeyValue]) -> list[Record 
     return [rows.get(key) for key in keys]
 
 
+def _drop(lock: Lock, table: Table, key: KeyValue) -> list[Outcome]:
+    with lock:
+        stored = table.rows.get(key)
+        if stored is None:
+            return [Outcome("missing")]
+        table.put(key, None, stored)
+        return DONE
+
+
 def _plain(
     lock: Lock, table: Table, operation: Operation, key: KeyValue, record: Record | None, changes: Record | None
 ) -> list[Outcome]:
@@ -200,11 +211,11 @@ def _plain(
         if operation == "create":
             if stored is not None:
                 return [Outcome("exists", stored)]
-        elif operation != "upsert":
+        elif operation == "update":
             if stored is None:
                 return [Outcome("missing")]
-            record = None if operation == "delete" else _changed(stored, changes)
-        if record is not None and table.unique:
+            record = _changed(stored, changes)
+        if table.unique and record is not None:
             taken = table.taken(key, record)
             if taken is not None:
                 return [Outcome("unique", table.rows[taken[1]], taken[0])]
@@ -231,6 +242,8 @@ def _together(writes: Sequence[Write]) -> list[Outcome]:
 
 def _alone(write: Write) -> Outcome:
     if write.evict is None and write.condition is None and not write.side_writes and not write.absent:
+        if write.op == "delete":
+            return _drop(UNLOCKED, write.bound.native, write.key)[0]
         return _plain(UNLOCKED, write.bound.native, write.op, write.key, write.record, write.changes)[0]
     undo: Undo = []
     outcome = _apply(write, undo)
