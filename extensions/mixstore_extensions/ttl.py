@@ -25,7 +25,10 @@ def _expires_in(lifetime: timedelta | float | None, now: datetime) -> dict[str, 
         return {"expires_at": None}
     if isinstance(lifetime, bool) or not isinstance(lifetime, timedelta | int | float):
         raise ValueError(f"it takes a timedelta or seconds, not {type(lifetime).__name__}")
-    return {"expires_at": now + (lifetime if isinstance(lifetime, timedelta) else timedelta(seconds=lifetime))}
+    try:
+        return {"expires_at": now + (lifetime if isinstance(lifetime, timedelta) else timedelta(seconds=lifetime))}
+    except OverflowError:
+        raise ValueError("so long a life falls out of the years 1 to 9999") from None
 
 
 class TTL(Mixin):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import BatchError, MixstoreError, ValidationError
@@ -75,15 +75,22 @@ def _instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool
             instances.append(item)
             checked.append(False)
             continue
+        if not isinstance(item, Mapping):
+            told = f"a row is a dict or a {bound.schema.name}, not {type(item).__name__}"
+            errors.append({"type": "model_type", "loc": (position,), "msg": told})
+            continue
         try:
             instances.append(new_instance(bound, dict(item)))
             checked.append(True)
         except ValidationError as error:
-            errors += [{**one, "loc": (position, *one["loc"])} for one in error.errors()]
+            found = error.errors() or [{"type": "value_error", "loc": (), "msg": error.message}]
+            errors += [{**one, "loc": (position, *one["loc"])} for one in found]
     if errors:
         positions = sorted({one["loc"][0] for one in errors})
+        first = ".".join(map(str, errors[0]["loc"]))
         raise ValidationError(
-            f"{bound.schema.name} refuses the rows at {', '.join(map(str, positions))}; nothing was written",
+            f"{bound.schema.name} refuses the rows at {', '.join(map(str, positions))}; nothing was written; "
+            f"the first: {first}: {errors[0]['msg']}",
             errors=errors,
             model=bound.model,
         )

@@ -51,11 +51,18 @@ def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()
         try:
             fields = arguments[name](data.pop(name), bound.backend.clock())
         except (ValueError, TypeError) as error:
-            raise ValidationError(f"{bound.schema.name}: {name}: {error}", field=name, model=bound.model) from error
+            raise ValidationError(
+                f"{bound.schema.name}: {name}: {error}",
+                errors=[{"type": "value_error", "loc": (name,), "msg": str(error)}],
+                field=name,
+                model=bound.model,
+            ) from error
         for field, value in fields.items():
             if field in data:
+                problem = f"{name} and {field} say the same thing; give one"
                 raise ValidationError(
-                    f"{bound.schema.name}: {name} and {field} say the same thing; give one",
+                    f"{bound.schema.name}: {problem}",
+                    errors=[{"type": "value_error", "loc": (name,), "msg": problem}],
                     field=field,
                     model=bound.model,
                 )
