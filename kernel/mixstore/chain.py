@@ -176,6 +176,11 @@ def _told(schema: ModelSchema, extension: BackendExtension, name: str, *args: An
     """What a hook says when the model is bound; ConfigurationError names extension, hook and model if it fails."""
     try:
         return getattr(extension, name)(*args)
+    except MixstoreError as error:
+        error.model = error.model or schema.model
+        error.backend = error.backend or extension.backend.backend_name
+        error.hook = error.hook or f"{type(extension).__qualname__}.{name}"
+        raise
     except Exception as error:
         raise ConfigurationError(
             f"{type(extension).__qualname__}.{name} failed on {schema.name}: {type(error).__name__}: {error}",
