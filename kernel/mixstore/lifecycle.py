@@ -30,7 +30,7 @@ from mixstore.prepare import (
     same_key,
 )
 from mixstore.state import State, set_state
-from mixstore.write import Operation
+from mixstore.write import Operation, Outcome
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -285,13 +285,16 @@ def living(bound: Bound, row: Any) -> dict[str, Any] | None:
 def commit(writes: list[PreparedWrite]) -> Steps:
     """All buffered writes in one atomic execute; then instances change and after-hooks run."""
     bound = writes[0].bound
-    outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
-    refused = [
-        pair for pair in zip(writes, outcomes, strict=True) if pair[1].status not in ("ok", "skipped", "missing")
-    ]
-    refused += [pair for pair in zip(writes, outcomes, strict=True) if pair[1].status == "missing" and not pair[0].mild]
-    if refused:
-        refused[0][0].finish(refused[0][1])
+    while True:
+        outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
+        refused = next((pair for pair in zip(writes, outcomes, strict=True) if _refuses(*pair)), None)
+        if refused is None:
+            break
+        if not refused[0].in_vain(refused[1]):
+            refused[0].finish(refused[1])
+        writes = [one for one in writes if one is not refused[0]]
+        if not writes:
+            return None
     errors: list[Exception] = []
     for one, outcome in zip(writes, outcomes, strict=True):
         try:
@@ -302,3 +305,8 @@ def commit(writes: list[PreparedWrite]) -> Steps:
     if errors:
         raise errors[0]
     return None
+
+
+def _refuses(one: PreparedWrite, outcome: Outcome) -> bool:
+    """Whether this write is why nothing was stored; engines pass over a delete of what is not there."""
+    return outcome.status not in ("ok", "skipped") and not (one.write.op == "delete" and outcome.status == "missing")

@@ -152,10 +152,9 @@ class PreparedWrite:
         self.conditions = conditions
         self.visibility = visibility
 
-    @property
-    def mild(self) -> bool:
-        """Whether it is no error that the row is not there."""
-        return self.asked == "delete"
+    def in_vain(self, outcome: Outcome) -> bool:
+        """Whether this deletes what is not there, or can't be seen: no error, and nothing to do."""
+        return self.asked == "delete" and (outcome.status == "missing" or self._unseen(outcome))
 
     def finish(self, outcome: Outcome) -> None:
         """Change the caller's instance and run the after-hooks, or raise what the outcome means."""
@@ -189,10 +188,10 @@ class PreparedWrite:
             return StaleReadError("the row appeared in between")
         if outcome.status != "condition" or outcome.stored is None:
             return failure(bound, self.asked, write.key, outcome)
-        values = bound.values_from_row(outcome.stored)
-        if not evaluate(self.visibility, values):
+        if self._unseen(outcome):
             status = Outcome("exists" if write.op == "upsert" else "missing")
             return failure(bound, self.asked, write.key, status)
+        values = bound.values_from_row(outcome.stored)
         for condition in self.conditions:
             if not evaluate(condition.expr, values):
                 error = condition.error(values)
@@ -202,6 +201,11 @@ class PreparedWrite:
                     error.backend = error.backend or bound.backend.backend_name
                 return error  # type: ignore[return-value]
         return failure(bound, self.asked, write.key, outcome)
+
+    def _unseen(self, outcome: Outcome) -> bool:
+        if outcome.status != "condition" or outcome.stored is None:
+            return False
+        return not evaluate(self.visibility, self.bound.values_from_row(outcome.stored))
 
 
 def prepare_write(
