@@ -97,6 +97,19 @@ def test_the_file_is_kept_where_it_was_asked_for(run, tmp_path):
     database.close()
 
 
+def test_the_index_that_is_shown_is_the_one_that_sqlite_uses(results, tmp_path):
+    _, found = results("--keep", ".")
+    plans = [found["steps"]["country"][name] for name in ("plan", "plan_without_index")]
+    with sqlite3.connect(tmp_path / "airports.db") as database:
+        indexed, scanned = (
+            " ".join(str(row) for row in database.execute("explain query plan " + sql, parameters))
+            for sql, parameters in (plan["request"].values() for plan in plans)
+        )
+    database.close()
+    assert f"USING INDEX {plans[0]['index']}" in indexed
+    assert "SCAN DemoAirport" in scanned
+
+
 def test_a_file_that_is_there_is_not_touched(run, tmp_path):
     file = tmp_path / "airports.db"
     file.write_text("mine")

@@ -110,7 +110,7 @@ def add_visit(
     conflicts: Conflicts,
 ) -> None:
     airport = Airport.where(icao=icao).one()
-    if not conflicts:
+    if not conflicts:  # so at the first attempt only
         both_have_read.wait()
     airport.visits += 1
     try:
