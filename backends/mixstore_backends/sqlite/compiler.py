@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 20
 """How deep nodes may nest in a term: SQLite's parser gives up at a stack of 100, and a node takes three of it."""
-LONGEST = 500_000
-"""How many characters of SQL a filter may take: half of SQLite's limit, and few enough parameters for it."""
+LONGEST = 300_000
+"""How many characters of SQL a filter may take: within SQLite's own limit, and too few for 32,766 parameters."""
 
 
 class Where(NamedTuple):

@@ -12,7 +12,7 @@ from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
-from mixstore_backends.sqlite.lookups import NOTHING, Sql, joined
+from mixstore_backends.sqlite.lookups import NOTHING, Sql, after_prefix, joined
 from mixstore_backends.sqlite.operands import PRIMARY, NotInSQLError, Source
 
 if TYPE_CHECKING:
@@ -209,7 +209,8 @@ def _by_template(table: Table, pushed: Sequence[Expr]) -> list[Sql]:
     if complete:
         found.append(Sql(f"{table.keys[1].sql} = ?", (sort,)))
     elif sort:
-        found.append(Sql(f"{table.keys[1].sql} >= ?", (sort,)))
+        name, end = table.keys[1].sql, after_prefix(sort)
+        found.append(Sql(f"{name} >= ? AND {name} < ?", (sort, end)) if end else Sql(f"{name} >= ?", (sort,)))
     return found
 
 

@@ -71,7 +71,7 @@ class Unit(Plan):
                 connection.execute("ROLLBACK")
                 failed = [SKIPPED] * len(self.writes)
                 # The row of a side write is of another model, which its owner could not read.
-                failed[index] = outcome if own else Outcome(outcome.status, None, outcome.field)
+                failed[index] = outcome if own else Outcome(outcome.status, None, outcome.field, step.write)
                 return failed
         return outcomes
 
