@@ -152,7 +152,7 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
             one.finish(outcome)
         except StaleReadError:
             yield from _one(todo, index)
-        except MixstoreError as error:
+        except Exception as error:  # an extension's condition may make any
             todo.errors[index] = error
 
 

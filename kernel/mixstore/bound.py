@@ -63,7 +63,7 @@ class Bound:
         hooks = schema.hooks
         self.after_load = hooks["after_load"]
         self.plain = chain.empty and not any(hooks[event] for event in hooks if event != "after_load")
-        self._mutable = {
+        self.mutable = {
             name: copy
             for name, spec in schema.fields.items()
             if not spec.type.scalar and (copy := codecs.copier(spec.type).decode) is not None
@@ -201,7 +201,7 @@ class Bound:
         """The python values of an instance, by field; mutable ones are copies."""
         values = instance.__dict__
         told = {name: values[name] for name in self.names}
-        for name, copy in self._mutable.items():
+        for name, copy in self.mutable.items():
             if told[name] is not None:
                 told[name] = copy(told[name])
         return told
@@ -210,7 +210,7 @@ class Bound:
         """A copy of an instance for hooks to work on; nothing in it is shared that can change."""
         copied = instance.model_copy()
         values = copied.__dict__
-        for name, copy in self._mutable.items():
+        for name, copy in self.mutable.items():
             if values.get(name) is not None:
                 values[name] = copy(values[name])
         return copied

@@ -12,10 +12,11 @@ from mixstore.errors import (
     NotFoundError,
     ValidationError,
 )
+from mixstore.write import Outcome
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
-    from mixstore.write import KeyValue, Outcome
+    from mixstore.write import KeyValue
 
 NOTHING_STORED = "nothing was stored"
 STORED = "the row is stored"
@@ -24,6 +25,11 @@ NOTHING_READ = "nothing was read"
 
 def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
     """The error of an outcome that needs no look at the stored row."""
+    if outcome.side is not None:
+        side = outcome.side
+        error = failure(side.bound, side.op, side.key, Outcome(outcome.status, None, outcome.field))
+        error.hint = f"it is written together with {bound.schema.name} {bound.schema.key_as_told(key)!r}"
+        return error
     name = bound.schema.name
     where: dict[str, Any] = {
         "model": bound.model,

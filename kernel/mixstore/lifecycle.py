@@ -24,6 +24,7 @@ from mixstore.failures import failure
 from mixstore.prepare import (
     PreparedWrite,
     StaleReadError,
+    apply,
     check_fields,
     prepare_write,
     required_key,
@@ -35,6 +36,7 @@ from mixstore.write import Operation, Outcome
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.expressions import Expr
+    from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
 ATTEMPTS = 5
@@ -188,7 +190,7 @@ def update_row(
     if outcomes[0].status != "ok":
         raise failure(bound, "update", key, outcomes[0])
     if source is not instance:
-        instance.__dict__.update(source.__dict__)
+        apply(bound, instance, source.__dict__)
     if fixed:
         instance.__dict__.update(fixed)
     set_state(instance, bound, None, record, key)
@@ -205,6 +207,8 @@ def delete(
     """Delete the row; returns whether it was there."""
     if not bound.plain or guard is not None or bound.transaction() is not None:
         try:
+            if state is None and "delete" in bound.chain.rewrites:
+                state = yield from _stored_state(bound, required_key(bound, instance))
             yield from write(bound, "delete", instance, state, target=instance, guard=guard, options=options)
         except NotFoundError:
             return False
@@ -258,6 +262,14 @@ def write(
         key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
         backend=bound.backend.backend_name,
     )
+
+
+def _stored_state(bound: Bound, key: KeyValue) -> Steps:
+    """The state of the row that is stored under a key. NotFoundError if there is none."""
+    rows = yield bound.engine.compile_get(bound, (key,))
+    if rows[0] is None:
+        raise failure(bound, "delete", key, Outcome("missing"))
+    return State(bound, rows[0], None, key)
 
 
 def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None) -> Steps:

@@ -127,6 +127,17 @@ def same_key(
 # -- preparing --------------------------------------------------
 
 
+def apply(bound: Bound, target: Any, values: Mapping[str, Any]) -> None:
+    """Give an instance the values that were stored; a container that is equal stays the object that it is."""
+    mine = target.__dict__
+    if not bound.mutable:
+        mine.update(values)
+        return
+    kept = {name: mine[name] for name in bound.mutable if name in mine and not differs(mine[name], values.get(name))}
+    mine.update(values)
+    mine.update(kept)
+
+
 class PreparedWrite:
     """A write that is ready, and what happens with its outcome."""
 
@@ -162,7 +173,10 @@ class PreparedWrite:
             raise self._failure(outcome)
         bound, write = self.bound, self.write
         if write.op != "delete":
-            self.target.__dict__.update(self.candidate.__dict__)
+            values, previous = self.candidate.__dict__, self.context.previous
+            if self.asked == "delete" and previous is not None:  # rewritten: only what that changed
+                values = {name: value for name, value in values.items() if differs(value, previous.get(name))}
+            apply(bound, self.target, values)
             set_state(self.target, bound, None, write.record, write.key)
         for extension, hook in bound.chain.after_write:
             try:
@@ -184,7 +198,7 @@ class PreparedWrite:
 
     def _failure(self, outcome: Outcome) -> MixstoreError:
         bound, write = self.bound, self.write
-        if outcome.status == "exists" and write.absent:
+        if outcome.status == "exists" and write.absent and outcome.side is None:
             return StaleReadError("the row appeared in between")
         if outcome.status != "condition" or outcome.stored is None:
             return failure(bound, self.asked, write.key, outcome)
@@ -234,6 +248,8 @@ def prepare_write(
     previous = read[0] if read else (bound.decode(old) if old is not None else None)
     context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now)
     _before_hooks(bound, asked, candidate, context)
+    if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
+        candidate.__dict__.update(bound.decode(old))
     conditions, side_writes = _before_write(bound, candidate, context)
     if read:
         conditions.append(_unchanged(bound, operation, read[0]))

@@ -83,21 +83,23 @@ class Outcome:
     """What became of one write. Anything but `ok` means that nothing of its atomic unit was stored.
 
     status: `ok`; `exists` (the key is taken); `missing` (no such row); `condition` (it does not hold; `stored` is
-    the row
-    that is there); `unique` (the value of `field` is taken); `skipped` (another write of the unit failed).
+    the row that is there); `unique` (the value of `field` is taken); `skipped` (another write of the unit failed).
+    `side` is the side write that this is about, if it is not about the write itself.
     """
 
-    __slots__ = ("field", "status", "stored")
+    __slots__ = ("field", "side", "status", "stored")
 
     def __init__(
         self,
         status: Literal["ok", "exists", "missing", "condition", "unique", "skipped"],
         stored: Any = None,
         field: str | None = None,
+        side: Write | None = None,
     ) -> None:
         self.status = status
         self.stored = stored
         self.field = field
+        self.side = side
 
     def __repr__(self) -> str:
         return f"Outcome({self.status!r}, field={self.field!r})"

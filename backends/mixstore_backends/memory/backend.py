@@ -288,7 +288,7 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     for side in write.side_writes:
         outcome = _apply(side, undo)
         if outcome.status != "ok" and not (side.op == "delete" and outcome.status == "missing"):
-            return outcome
+            return Outcome(outcome.status, None, outcome.field, side)
     return OK
 
 
