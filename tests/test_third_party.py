@@ -370,6 +370,37 @@ def test_a_transaction_on_a_strangers_backend_is_all_or_nothing(run):
     )
 
 
+def test_rows_beside_a_row_live_and_die_with_it_on_a_strangers_backend(run):
+    run(
+        NOTE,
+        """
+        from mixstore import BackendExtension, Mixin, SideWrite, WriteChange
+
+        class Entry(Model):
+            id: str = Field(primary_key=True)
+
+        class Logged(Mixin):
+            class Log(BackendExtension):
+                def before_write(self, context):
+                    return WriteChange(side_writes=(SideWrite("create", Entry(id=context.values["entry"])),))
+
+        class Doc(Logged, Model):
+            id: str = Field(primary_key=True)
+            entry: str
+
+        with connect("journal:///rows.jsonl", name="default"):
+            Doc.create(id="d1", entry="e1")
+            try:
+                Doc.create(id="d2", entry="e1")
+            except mixstore.DuplicateKeyError as error:
+                assert (error.model, error.key) == (Entry, "e1")
+            else:
+                raise AssertionError("stored twice")
+            assert ([doc.id for doc in Doc.all()], [entry.id for entry in Entry.all()]) == (["d1"], ["e1"])
+        """,
+    )
+
+
 def test_a_strangers_backend_is_awaited_like_any(run):
     run(
         NOTE,
