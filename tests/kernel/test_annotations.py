@@ -67,9 +67,7 @@ def test_bare_strips_validators_and_constraints_at_every_depth(annotation: Any, 
 
 
 def test_bare_keeps_discriminators() -> None:
-    adapter = TypeAdapter(
-        bare(list[Annotated[Cat | Dog, Field(discriminator="kind"), AfterValidator(shout)]])
-    )
+    adapter = TypeAdapter(bare(list[Annotated[Cat | Dog, Field(discriminator="kind"), AfterValidator(shout)]]))
     assert adapter.validate_python([{"kind": "wolf"}]) == [Dog(kind="wolf")]
 
 
@@ -104,6 +102,4 @@ def test_constrained_keeps_constraints_only() -> None:
 
 
 def test_constrained_drops_foreign_metadata() -> None:
-    assert (
-        constrained(int, [object(), "a note", annotated_types.Gt(3)]) == Annotated[int, annotated_types.Gt(3)]
-    )
+    assert constrained(int, [object(), "a note", annotated_types.Gt(3)]) == Annotated[int, annotated_types.Gt(3)]

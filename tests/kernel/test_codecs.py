@@ -121,9 +121,7 @@ json_values = st.recursive(
     max_leaves=8,
 )
 zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-moments = st.datetimes(
-    min_value=datetime(1, 1, 2, 1), max_value=datetime(9999, 12, 30), timezones=zones | st.just(UTC)
-)
+moments = st.datetimes(min_value=datetime(1, 1, 2, 1), max_value=datetime(9999, 12, 30), timezones=zones | st.just(UTC))
 decimals = st.decimals(allow_nan=False, allow_infinity=False)
 floats = st.floats(allow_nan=False)
 places = st.builds(Place, city=st.text(max_size=5), since=st.none() | st.dates())

@@ -171,9 +171,7 @@ def test_the_environment_lists_extensions_with_commas(write: Write, monkeypatch:
     assert load().backends["default"].extensions.disable == ("ttl", "history")
 
 
-@pytest.mark.parametrize(
-    ("text", "flag"), [("1", True), ("true", True), ("0", False), ("off", False), ("", False)]
-)
+@pytest.mark.parametrize(("text", "flag"), [("1", True), ("true", True), ("0", False), ("off", False), ("", False)])
 def test_strict_and_trace_are_switches(write: Write, monkeypatch: pytest.MonkeyPatch, text: str, flag: bool):
     monkeypatch.setenv("MIXSTORE_STRICT", text)
     monkeypatch.setenv("MIXSTORE_TRACE", text)
@@ -181,9 +179,7 @@ def test_strict_and_trace_are_switches(write: Write, monkeypatch: pytest.MonkeyP
     assert (settings.strict, settings.trace) == (flag, flag)
 
 
-def test_a_switch_that_is_neither_on_nor_off_names_its_variable(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_switch_that_is_neither_on_nor_off_names_its_variable(write: Write, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MIXSTORE_STRICT", "very")
     assert mistakes().startswith("environment MIXSTORE_STRICT: strict: should be a valid boolean")
 
@@ -192,10 +188,7 @@ def test_a_misspelt_variable_names_the_nearest(write: Write, monkeypatch: pytest
     monkeypatch.setenv("MIXSTORE_BACKENDS_DEFAULT_URI", "memory://")
     monkeypatch.setenv("MIXSTORE_PLUGIN_BLOCK", "a")
     text = mistakes()
-    assert (
-        "MIXSTORE_BACKENDS_DEFAULT_URI: unknown variable, did you mean 'MIXSTORE_BACKENDS_DEFAULT_URL'?"
-        in text
-    )
+    assert "MIXSTORE_BACKENDS_DEFAULT_URI: unknown variable, did you mean 'MIXSTORE_BACKENDS_DEFAULT_URL'?" in text
     assert "MIXSTORE_PLUGIN_BLOCK: unknown variable, did you mean 'MIXSTORE_PLUGINS_BLOCK'?" in text
 
 

@@ -239,9 +239,7 @@ def test_after_keeps_exactly_the_rows_that_sort_after(
     last = data.draw(st.tuples(values, values))
     later = matcher(After(order, last))
     key = sort_key(order)
-    assert [row for row in rows if later(row)] == [
-        row for row in rows if key({"a": last[0], "b": last[1]}) < key(row)
-    ]
+    assert [row for row in rows if later(row)] == [row for row in rows if key({"a": last[0], "b": last[1]}) < key(row)]
 
 
 def test_after_none_ascending_is_every_value_and_descending_nothing() -> None:
@@ -253,9 +251,7 @@ def test_after_none_ascending_is_every_value_and_descending_nothing() -> None:
 def test_after_leaves_out_the_row_itself() -> None:
     order = (Order(("x",), True), Order(("id",)))
     found = [
-        row
-        for row in ((2, 1), (2, 2), (1, 0), (3, 9))
-        if evaluate(After(order, (2, 1)), {"x": row[0], "id": row[1]})
+        row for row in ((2, 1), (2, 2), (1, 0), (3, 9)) if evaluate(After(order, (2, 1)), {"x": row[0], "id": row[1]})
     ]
     assert found == [(2, 2), (1, 0)]
 
@@ -272,9 +268,7 @@ NOW = Deferred("now", lambda environment: environment["now"])
 
 def test_substitute_puts_in_the_values_of_one_environment() -> None:
     expr = ~Compare(("at",), "lte", NOW) | (A & Compare(("at",), "between", (NOW, 9)))
-    assert substitute(expr, {"now": 5}) == ~Compare(("at",), "lte", 5) | (
-        A & Compare(("at",), "between", (5, 9))
-    )
+    assert substitute(expr, {"now": 5}) == ~Compare(("at",), "lte", 5) | (A & Compare(("at",), "between", (5, 9)))
     assert substitute(After((Order(("at",)),), (NOW,)), {"now": 5}) == After((Order(("at",)),), (5,))
 
 

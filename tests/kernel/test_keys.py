@@ -118,9 +118,7 @@ texts = st.text(alphabet="ab01#$%&:|_-235/ é→", max_size=6)
 
 
 @given(
-    st.sampled_from(
-        ["{a}#{b}", "A#{a}#B#{b}", "{a}|{b}", "{a}_X_{b}#C", "2{a}%#{b}3", "{a}→{b}", "#{a}: {b}"]
-    ),
+    st.sampled_from(["{a}#{b}", "A#{a}#B#{b}", "{a}|{b}", "{a}_X_{b}#C", "2{a}%#{b}3", "{a}→{b}", "#{a}: {b}"]),
     st.tuples(texts, texts),
     st.tuples(texts, texts),
 )

@@ -93,9 +93,7 @@ def test_an_empty_q_asks_for_everything() -> None:
 
 
 def test_resolve_coerces_the_operands_of_comparisons_made_by_hand() -> None:
-    assert resolve(SCHEMA, ~Compare(("born",), "lt", "2000-01-01")) == ~Compare(
-        ("born",), "lt", date(2000, 1, 1)
-    )
+    assert resolve(SCHEMA, ~Compare(("born",), "lt", "2000-01-01")) == ~Compare(("born",), "lt", date(2000, 1, 1))
     with pytest.raises(QueryError, match="did you mean 'age'"):
         resolve(SCHEMA, Compare(("agee",), "eq", 1))
     with pytest.raises(QueryError, match="did you mean 'gt'"):
@@ -128,9 +126,7 @@ def test_the_built_in_lookups_are_these() -> None:
 
 @pytest.mark.parametrize("lookup", BUILTIN.values(), ids=BUILTIN)
 def test_a_built_in_lookup_evaluates_as_its_comparison_does(lookup: Lookup) -> None:
-    given = {"isnull": True, "size": 1, "in": ("a",), "not_in": ("a",), "between": ("a", "b")}.get(
-        lookup.name, "a"
-    )
+    given = {"isnull": True, "size": 1, "in": ("a",), "not_in": ("a",), "between": ("a", "b")}.get(lookup.name, "a")
     assert lookup.evaluate is not None
     for found in ("a", "b", None, 1, ["a"]):
         assert lookup.evaluate(found, given) is evaluate(Compare(("x",), lookup.name, given), {"x": found})

@@ -133,9 +133,7 @@ def test_a_plugin_that_fails_halfway_registers_nothing(install: Install, fresh: 
     assert fresh.backends == {}
 
 
-def test_strict_raises_what_broke_and_keeps_nothing(
-    install: Install, fresh: Registry, monkeypatch: pytest.MonkeyPatch
-):
+def test_strict_raises_what_broke_and_keeps_nothing(install: Install, fresh: Registry, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MIXSTORE_STRICT", "1")
     install("a-box", BACKEND.format(name="box"))
     points = install("b-broken", "raise RuntimeError('no such file')")
@@ -150,9 +148,7 @@ def test_a_blocked_plugin_is_not_imported(install: Install, fresh: Registry):
     points = install("legacy-geo", "raise SystemError('imported')")
     configure(plugins={"block": ["legacy_geo"]})
     fresh.load_plugins(points)
-    assert [(info.name, info.state, info.error) for info in fresh.plugins] == [
-        ("legacy-geo", "blocked", None)
-    ]
+    assert [(info.name, info.state, info.error) for info in fresh.plugins] == [("legacy-geo", "blocked", None)]
     assert "legacy_geo_plugin" not in sys.modules
 
 
@@ -176,23 +172,18 @@ def test_blocking_a_plugin_that_is_active_comes_too_late(install: Install, fresh
     assert fresh.settings.plugins.block == ()
 
 
-def test_two_distributions_with_the_same_backend_are_an_error_that_names_both(
-    install: Install, fresh: Registry
-):
+def test_two_distributions_with_the_same_backend_are_an_error_that_names_both(install: Install, fresh: Registry):
     install("a-box", BACKEND.format(name="box"))
     fresh.load_plugins(install("b-box", BACKEND.format(name="box")))
     first, second = fresh.plugins
     assert (first.state, second.state) == ("active", "failed")
-    assert (
-        "backend 'box' of plugin 'b-box' (b-box 1.2) is already registered by plugin 'a-box' (a-box 1.2)"
-        in (second.error)
+    assert "backend 'box' of plugin 'b-box' (b-box 1.2) is already registered by plugin 'a-box' (a-box 1.2)" in (
+        second.error
     )
     assert list(fresh.backends) == ["box"]
 
 
-def test_two_distributions_with_the_same_plugin_name_are_an_error_that_names_both(
-    install: Install, fresh: Registry
-):
+def test_two_distributions_with_the_same_plugin_name_are_an_error_that_names_both(install: Install, fresh: Registry):
     install("a-box", BACKEND.format(name="box"), name="box")
     fresh.load_plugins(install("b-box", BACKEND.format(name="crate"), name="box"))
     first, second = fresh.plugins

@@ -159,9 +159,7 @@ def test_configure_connects_changed_backends_anew_and_keeps_the_others(fresh: Re
 
 def test_an_unknown_scheme_names_the_nearest_and_what_is_installed(fresh: Registry):
     fresh.register_backend("box", Shelf)
-    with pytest.raises(
-        ConfigurationError, match=r"(?s)'shel', did you mean 'shelf'\?.*installed: box, shelf"
-    ):
+    with pytest.raises(ConfigurationError, match=r"(?s)'shel', did you mean 'shelf'\?.*installed: box, shelf"):
         connect("shel://user:secret@host")
 
 
@@ -189,9 +187,7 @@ def test_a_factory_that_makes_something_else_is_refused_with_its_owner(fresh: Re
             return 5
 
     fresh.register_backend("odd", Odd)
-    with pytest.raises(
-        PluginError, match=r"backend 'odd' of the application: .* made a int, which is no Backend"
-    ):
+    with pytest.raises(PluginError, match=r"backend 'odd' of the application: .* made a int, which is no Backend"):
         connect("odd://")
 
 

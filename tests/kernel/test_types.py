@@ -196,9 +196,7 @@ def test_an_annotation_has_a_kind_and_a_class(annotation: Any, kind: str, python
         ("Nowhere", None),
     ],
 )
-def test_a_type_that_no_store_can_hold_is_refused_with_the_field_named(
-    annotation: Any, hint: str | None
-) -> None:
+def test_a_type_that_no_store_can_hold_is_refused_with_the_field_named(annotation: Any, hint: str | None) -> None:
     with pytest.raises(SchemaError, match=r"User\.x") as caught:
         describe(annotation, "User.x")
     assert hint is None or hint in (caught.value.hint or "")
@@ -265,9 +263,7 @@ def test_a_described_type_reads_like_its_annotation(annotation: Any, told: str) 
         (Literal[Color.RED], "str", (Color.RED,)),
     ],
 )
-def test_enums_and_literals_are_stored_by_value(
-    annotation: Any, stored: str, choices: tuple[Any, ...]
-) -> None:
+def test_enums_and_literals_are_stored_by_value(annotation: Any, stored: str, choices: tuple[Any, ...]) -> None:
     described = describe(annotation, "User.x")
     assert (described.stored, described.choices) == (stored, choices)
 
@@ -336,8 +332,6 @@ def test_a_nested_model_with_an_undefined_name_is_refused() -> None:
         (int | str, False, False),
     ],
 )
-def test_scalars_are_one_value_and_orderable_if_of_one_type(
-    annotation: Any, scalar: bool, orderable: bool
-) -> None:
+def test_scalars_are_one_value_and_orderable_if_of_one_type(annotation: Any, scalar: bool, orderable: bool) -> None:
     described = describe(annotation, "User.x")
     assert (described.scalar, described.orderable) == (scalar, orderable)
