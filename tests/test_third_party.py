@@ -11,6 +11,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 from zipfile import ZipFile
@@ -80,9 +81,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def python(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that holds the two wheels and what they depend on, nothing else."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
+    pip_is_here = find_spec("pip") is not None  # it then installs into the other environment, which needs none
+    venv.create(folder, with_pip=not pip_is_here)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = call(python, "-I", "-m", "pip", "install", "--quiet", "--retries", "2", *wheels, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "--python", python) if pip_is_here else (python, "-m", "pip")
+    done = call(*pip, "install", "--quiet", "--no-compile", "--retries", "2", *wheels, cwd=folder)
     if done.returncode and OFFLINE.search(done.stderr):
         pytest.skip("the package index can't be reached, and a fresh environment needs pydantic and pluggy from it")
     assert done.returncode == 0, done.stdout + done.stderr
