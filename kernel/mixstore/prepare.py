@@ -11,6 +11,7 @@ from mixstore import lookups
 from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
 from mixstore.failures import STORED, failure, hook_failed, hook_gave
+from mixstore.registry import current
 from mixstore.state import State, set_state
 from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext
 
@@ -303,7 +304,7 @@ def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[
             values[name] = value
         if change.condition is not None:
             condition = change.condition
-            expr = lookups.resolve(bound.schema, condition.expr)
+            expr = lookups.resolve(bound.schema, condition.expr, current().lookups)
             conditions.append(Condition(substitute(expr, {"now": context.now}), condition.error))
         side_writes += change.side_writes
     return conditions, side_writes

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
+from mixstore.lookups import resolve
 from mixstore.places import place_at
 from mixstore.query import Explanation, Query
+from mixstore.registry import current
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -32,14 +34,18 @@ class ScanWarning(UserWarning):
 
 
 def modified(bound: Bound, query: Query) -> Query:
+    """The query as the extensions want it; conditions that they add may be a Q."""
     for extension, hook in bound.chain.modify_query:
+        owner = type(extension).__qualname__
         try:
-            query = hook(query)
+            changed = hook(query)
+            if not isinstance(changed, Query):
+                raise hook_gave(bound, owner, "modify_query", None, "a Query", changed, NOTHING_READ)
+            if changed.where is not query.where:
+                changed = changed.replace(where=resolve(bound.schema, changed.where, current().lookups))
         except Exception as error:
-            raise hook_failed(bound, type(extension).__qualname__, "modify_query", None, error, NOTHING_READ) from error
-        if not isinstance(query, Query):
-            owner = type(extension).__qualname__
-            raise hook_gave(bound, owner, "modify_query", None, "a Query", query, NOTHING_READ)
+            raise hook_failed(bound, owner, "modify_query", None, error, NOTHING_READ) from error
+        query = changed
     return query
 
 
