@@ -43,8 +43,12 @@ def create_table(table: Table) -> str:
     return f"CREATE TABLE {table.sql} ({', '.join(parts)}) STRICT"
 
 
-def definition(table: Table, column: Column, default: str | None = None) -> str:
-    """One column of it, with the constraints that follow from the type. Those of values are the model's."""
+def definition(table: Table, column: Column) -> str:
+    """One column of it, with the constraints that follow from the type. Those of values are the model's.
+
+    A default is there for programs that do not know the column (yet, or any more).
+    """
+    default = default_of(table, column)
     text = f"{column.sql} {column.sql_type}"
     if column is table.rowid:
         text += " PRIMARY KEY"
@@ -59,6 +63,39 @@ def definition(table: Table, column: Column, default: str | None = None) -> str:
         null = f"{column.sql} IS NULL OR " if column.nullable else ""
         text += f" CHECK ({null}json_valid({column.sql}))"
     return text
+
+
+def default_of(table: Table, column: Column) -> str | None:
+    """The constant default of a field as SQL; None if it has none that SQL can say."""
+    spec = table.schema.fields.get(column.name)
+    if spec is None or not spec.has_default or column.form == "opaque":
+        return None
+    if spec.default_factory is not None and spec.default_factory not in _CONSTANT_FACTORIES:
+        return None
+    value = spec.make_default()
+    if value is None:
+        return None
+    try:
+        return _literal(value if column.codec.encode is None else column.codec.encode(value))
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None  # pydantic does not validate defaults
+
+
+def _literal(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, float):
+        return _float_literal(value)
+    if isinstance(value, str):
+        return None if "\0" in value else "'" + value.replace("'", "''") + "'"
+    return str(value)
+
+
+def _float_literal(value: float) -> str | None:
+    if math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    # SQLite reads up to 15 digits exactly.
+    return repr(value) if float(f"{value:.15g}") == value else None
 
 
 def create_index(table: Table, field: str) -> str:
@@ -163,29 +200,16 @@ class _Migration:
         return self.connection.execute(sql).fetchone() is not None
 
     def _add(self, column: Column) -> None:
-        default = self._default(column)
-        if not column.nullable and default is None and not self.empty:
-            self._refuse(
-                f"column {column.name!r} is new and required, and there are rows that have no value for it",
-                "give the field a constant default, or make it Optional",
-            )
-        if not column.nullable and default is None:
+        text = definition(self.table, column)
+        if not column.nullable and default_of(self.table, column) is None:
+            if not self.empty:
+                self._refuse(
+                    f"column {column.name!r} is new and required, and there are rows that have no value for it",
+                    "give the field a constant default, or make it Optional",
+                )
             # SQLite adds a NOT NULL column only with a default; one that no row takes does no harm.
-            default = "'null'" if column.form == "json" else _ZEROS[column.sql_type]
-        self.connection.execute(f"ALTER TABLE {self.table.sql} ADD COLUMN {definition(self.table, column, default)}")
-
-    def _default(self, column: Column) -> str | None:
-        """The constant default of a field as SQL; None if there is none."""
-        spec = self.table.schema.fields.get(column.name)
-        if spec is None or not spec.has_default or column.form == "opaque":
-            return None
-        if spec.default_factory is not None and spec.default_factory not in _CONSTANT_FACTORIES:
-            return None
-        value = spec.make_default()
-        if value is None:
-            return None
-        stored = value if column.codec.encode is None else column.codec.encode(value)
-        return _literal(self.connection, stored)
+            text += " DEFAULT 'null'" if column.form == "json" else f" DEFAULT {_ZEROS[column.sql_type]}"
+        self.connection.execute(f"ALTER TABLE {self.table.sql} ADD COLUMN {text}")
 
     def _check_leftovers(self) -> None:
         for found in self.there.values():
@@ -249,12 +273,3 @@ class _Migration:
 
 
 _ZEROS = {"TEXT": "''", "INTEGER": "0", "REAL": "0.0", "BLOB": "x''", "ANY": "0"}
-
-
-def _literal(connection: sqlite3.Connection, value: Any) -> str | None:
-    """A stored value as an SQL constant, which is all that a DEFAULT can be; None if it has none."""
-    if isinstance(value, str) and "\0" in value:
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return "9e999" if value > 0 else "-9e999"
-    return str(connection.execute("SELECT quote(?)", (value,)).fetchone()[0])
