@@ -92,7 +92,8 @@ def _text(kind: FieldType, value: Any) -> Any:
 
 
 def _finite(number: float | Decimal) -> None:
-    if not math.isfinite(number):
+    # math.isfinite() goes by way of a float, for which 1E+400 is infinite
+    if not (number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)):
         raise ValueError(f"{number} is not a finite number")
 
 

@@ -128,8 +128,10 @@ class ModelSchema:
         for name in self.key_fields:
             if name not in self.fields:
                 raise SchemaError(f"{self.name}.Meta.key names no field: {name!r}", hint=nearest(name, self.fields))
-            if not self.fields[name].type.scalar or self.fields[name].type.nullable:
-                raise SchemaError(f"{self.name}.{name}: a key is one plain value and never None", model=self.model)
+            if not self.fields[name].type.orderable or self.fields[name].type.nullable:
+                raise SchemaError(
+                    f"{self.name}.{name}: a key is one plain value, of one kind and never None", model=self.model
+                )
         names = self.hidden_key or self.key_fields
         self.key_names: tuple[str, ...] = names
         self.key_order = tuple(Order((name,)) for name in names)
@@ -143,8 +145,10 @@ class ModelSchema:
     def _check_options(self) -> None:
         for name, spec in self.fields.items():
             for option in ("unique", "index"):
-                if spec.option(option) and not spec.type.scalar:
-                    raise SchemaError(f"{self.name}.{name}: {option}=True needs a plain value, not {spec.type.kind}")
+                if spec.option(option) and not (spec.type.orderable if option == "unique" else spec.type.scalar):
+                    raise SchemaError(
+                        f"{self.name}.{name}: {option}=True needs a plain value of one kind, not {spec.type}"
+                    )
             if spec.option("searchable") and (spec.type.stored or spec.type.kind) != "str":
                 raise SchemaError(f"{self.name}.{name}: searchable=True needs text, not {spec.type.kind}")
 
