@@ -1,0 +1,203 @@
+"""Models that the shared tests use. Each has its own entity, so that one backend holds them all."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum
+from ipaddress import IPv4Address
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, HttpUrl
+
+from mixstore import Field, Key, Model, partition_key, sort_key
+from mixstore_extensions import TTL, Timestamps, Versioned
+
+
+class Color(Enum):
+    """Stored as text."""
+
+    RED = "red"
+    BLUE = "blue"
+    GREEN = "green"
+
+
+class Level(IntEnum):
+    """Stored as a number."""
+
+    LOW = 1
+    HIGH = 2
+
+
+class Address(BaseModel):
+    """A nested model."""
+
+    city: str
+    zip: str | None = None
+    floor: int = 0
+
+
+class Person(Model):
+    """The usual fields: a text key, an index, a unique field, containers, a nested model."""
+
+    id: str = Field(primary_key=True)
+    name: str = ""
+    age: int | None = Field(None, index=True)
+    city: str | None = None
+    email: str | None = Field(None, unique=True)
+    active: bool = True
+    home: Address | None = None
+    tags: list[str] = []
+    notes: dict[str, Any] = {}
+
+
+class Account(Model):
+    """Another entity, to be written along with a person."""
+
+    id: str = Field(primary_key=True)
+    owner: str | None = None
+    balance: int = 0
+    number: int | None = Field(None, unique=True)
+
+
+class Membership(Model):
+    """A key of two fields."""
+
+    group: str = Field(primary_key=True)
+    member: int = Field(primary_key=True)
+    role: str = "guest"
+
+
+class Note(Model):
+    """A rendered key of two parts."""
+
+    class Meta:
+        """Partition by user, sort by number."""
+
+        key = Key(partition="USER#{user}", sort="NOTE#{number:06d}")
+
+    user: str
+    number: int
+    text: str = ""
+
+
+class Parcel(Model):
+    """A key made by methods."""
+
+    sender: str
+    number: int
+    weight: float = 0.0
+
+    @partition_key
+    def by_sender(self) -> str:
+        """The sender in lower case."""
+        return self.sender.lower()
+
+    @sort_key
+    def by_number(self) -> str:
+        """The number, with a width."""
+        return f"{self.number:08d}"
+
+
+class Page(Model):
+    """Text to search."""
+
+    id: str = Field(primary_key=True)
+    title: str = Field(searchable=True)
+    body: str | None = Field(None, searchable=True)
+    shelf: int = 0
+
+
+class Session(TTL, Model):
+    """A row that expires, with a unique value."""
+
+    id: str = Field(primary_key=True)
+    user: str = Field("", index=True)
+    token: str | None = Field(None, unique=True)
+
+
+class Ticket(TTL, Model):
+    """A row that expires after an hour unless told otherwise."""
+
+    class Meta:
+        """An hour."""
+
+        ttl = timedelta(hours=1)
+
+    id: str = Field(primary_key=True)
+
+
+class Document(Versioned, Model):
+    """A row with an optimistic lock."""
+
+    id: str = Field(primary_key=True)
+    text: str = ""
+    hits: int = 0
+    slug: str | None = Field(None, unique=True)
+
+
+class Entry(Timestamps, Model):
+    """A row that knows when it was written."""
+
+    id: str = Field(primary_key=True)
+    text: str = ""
+
+
+class Lease(TTL, Versioned, Timestamps, Model):
+    """All three mixins at once."""
+
+    id: str = Field(primary_key=True)
+    holder: str = ""
+    slot: int | None = Field(None, unique=True)
+
+
+class Thing(Model):
+    """A field of every kind, all of which may be None."""
+
+    id: int = Field(primary_key=True)
+    text: str | None = None
+    number: int | None = None
+    real: float | None = None
+    price: Decimal | None = None
+    flag: bool | None = None
+    raw: bytes | None = None
+    moment: datetime | None = None
+    day: date | None = None
+    hour: time | None = None
+    span: timedelta | None = None
+    uuid: UUID | None = None
+    color: Color | None = None
+    level: Level | None = None
+    mode: Literal["on", 1] | None = None
+    ip: IPv4Address | None = None
+    site: HttpUrl | None = None
+    address: Address | None = None
+    words: list[str] | None = None
+    counts: set[int] | None = None
+    pair: tuple[int, str] | None = None
+    table: dict[str, int] | None = None
+    free: Any = None
+    either: int | str | None = None
+
+
+class IndexedThing(Model):
+    """The plain kinds again, with an index each."""
+
+    id: int = Field(primary_key=True)
+    text: str | None = Field(None, index=True)
+    number: int | None = Field(None, index=True)
+    real: float | None = Field(None, index=True)
+    price: Decimal | None = Field(None, index=True)
+    flag: bool | None = Field(None, index=True)
+    raw: bytes | None = Field(None, index=True)
+    moment: datetime | None = Field(None, index=True)
+    day: date | None = Field(None, index=True)
+    hour: time | None = Field(None, index=True)
+    span: timedelta | None = Field(None, index=True)
+    uuid: UUID | None = Field(None, index=True)
+    color: Color | None = Field(None, index=True)
+    level: Level | None = Field(None, index=True)
+    mode: Literal["on", 1] | None = Field(None, index=True)
+    ip: IPv4Address | None = Field(None, index=True)
+    site: HttpUrl | None = Field(None, index=True)

@@ -1,0 +1,468 @@
+"""Create, upsert, get, save, update, delete, refresh, on every shape of key; sync, async and by the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mixstore import (
+    Backend,
+    DuplicateKeyError,
+    Model,
+    NotFoundError,
+    QueryError,
+    ValidationError,
+)
+from tests.backends.shared.models import Account, Address, Membership, Note, Parcel, Person
+
+Use = Callable[..., Any]
+
+
+# -- create ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_created_row_is_read_back_equal(use: Use) -> None:
+    use(Person)
+    made = Person.create(id="a", name="Ann", age=30, home={"city": "Rome"}, tags=["x"], notes={"n": [1, None]})
+    found = Person.get("a")
+    assert found == made
+    assert type(found) is Person
+    assert found.home == Address(city="Rome")
+
+
+def test_create_fills_in_defaults(use: Use) -> None:
+    use(Person)
+    Person.create(id="a")
+    found = Person.get("a")
+    assert (found.name, found.age, found.active, found.tags, found.notes) == ("", None, True, [], {})
+
+
+def test_create_on_an_existing_key_raises_and_changes_nothing(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.create(id="a", name="Ann", age=1)
+    with pytest.raises(DuplicateKeyError) as caught:
+        Person.create(id="a", name="Bob")
+    assert caught.value.model is Person
+    assert caught.value.key == "a"
+    assert caught.value.field is None
+    assert caught.value.backend == backend.backend_name
+    assert Person.get("a").name == "Ann"
+    assert Person.count() == 1
+
+
+def test_create_refuses_bad_data_with_pydantics_errors_kept(use: Use) -> None:
+    use(Person)
+    with pytest.raises(ValidationError) as caught:
+        Person.create(id="a", age="old")
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.field == "age"
+    assert caught.value.errors()[0]["loc"] == ("age",)
+    assert caught.value.__cause__ is not None
+    assert Person.count() == 0
+
+
+def test_create_names_the_nearest_field_for_an_unknown_one(use: Use) -> None:
+    use(Person)
+    with pytest.raises(ValidationError, match="did you mean 'name'"):
+        Person.create(id="a", nmae="Ann")
+
+
+def test_rows_of_different_models_with_one_key_are_apart(use: Use) -> None:
+    use(Person, Account)
+    Person.create(id="a", name="Ann")
+    Account.create(id="a", balance=5)
+    assert Person.get("a").name == "Ann"
+    assert Account.get("a").balance == 5
+    assert (len(Person.all()), len(Account.all())) == (1, 1)
+    Person.get("a").delete()
+    assert Account.get("a") is not None
+
+
+# -- upsert ---------------------------------------------------------------------------------------------------------------
+
+
+def test_upsert_creates_a_row(use: Use) -> None:
+    use(Person)
+    Person.upsert(id="a", name="Ann")
+    assert Person.get("a").name == "Ann"
+
+
+def test_upsert_replaces_the_whole_row(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", name="Ann", age=30, tags=["x"])
+    Person.upsert(id="a", name="Bob")
+    found = Person.get("a")
+    assert (found.name, found.age, found.tags) == ("Bob", None, [])
+    assert Person.count() == 1
+
+
+def test_an_upserted_instance_can_be_saved(use: Use) -> None:
+    use(Person)
+    person = Person.upsert(id="a", name="Ann")
+    person.age = 4
+    person.save()
+    assert Person.get("a").age == 4
+
+
+# -- get ------------------------------------------------------------------------------------------------------------------
+
+
+def test_get_takes_the_key_by_position_or_by_name(use: Use) -> None:
+    use(Person)
+    Person.create(id="a")
+    assert Person.get("a") == Person.get(id="a")
+
+
+def test_get_of_a_missing_key_is_none(use: Use) -> None:
+    use(Person)
+    assert Person.get("nobody") is None
+
+
+def test_get_takes_one_unique_field(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", email="a@x.org")
+    assert Person.get(email="a@x.org").id == "a"
+    assert Person.get(email="b@x.org") is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {},
+        {"name": "Ann"},
+        {"id": "a", "name": "Ann"},
+        {"email": None},
+        {"nmae": "Ann"},
+        {"id": 5},
+        {"id": None},
+    ],
+)
+def test_get_refuses_what_is_no_key(use: Use, question: dict[str, Any]) -> None:
+    use(Person)
+    with pytest.raises(QueryError):
+        Person.get(**question)
+
+
+def test_get_coerces_the_key_to_its_type(use: Use) -> None:
+    use(Membership)
+    Membership.create(group="g", member=7)
+    assert Membership.get(group="g", member="7").member == 7
+    with pytest.raises(QueryError, match="member"):
+        Membership.get(group="g", member=True)
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "A", "ä", "a\0b", "%", "_", "'", '"; --', "𝔘", "x" * 2000, "USER#1"])
+def test_any_text_is_a_key(use: Use, key: str) -> None:
+    use(Person)
+    Person.create(id="a", name="other")
+    Person.create(id=key, name="this")
+    assert Person.get(key).name == "this"
+    assert Person.where(id=key).one().id == key
+    assert Person.get(key).delete() is True
+    assert Person.get(key) is None
+    assert Person.get("a").name == "other"
+
+
+# -- save and update ------------------------------------------------------------------------------------------------------
+
+
+def test_save_of_a_new_instance_creates(use: Use) -> None:
+    use(Person)
+    Person(id="a", name="Ann").save()
+    assert Person.get("a").name == "Ann"
+    with pytest.raises(DuplicateKeyError):
+        Person(id="a", name="Bob").save()
+    assert Person.get("a").name == "Ann"
+
+
+def test_save_of_a_loaded_instance_updates(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", name="Ann", age=1)
+    person = Person.get("a")
+    person.age = 2
+    assert person.save() is person
+    assert Person.get("a") == person
+
+
+def test_save_writes_only_what_changed_since_the_row_was_loaded(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", name="Ann", age=1)
+    first, second = Person.get("a"), Person.get("a")
+    first.name = "Bea"
+    first.save()
+    second.age = 2
+    second.save()
+    found = Person.get("a")
+    assert (found.name, found.age) == ("Bea", 2)
+
+
+def test_save_sees_a_change_inside_a_nested_value(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", home={"city": "Rome"}, tags=["x"], notes={"k": {"deep": [1]}})
+    person = Person.get("a")
+    person.home.city = "Oslo"
+    person.tags.append("y")
+    person.notes["k"]["deep"].append(2)
+    person.save()
+    found = Person.get("a")
+    assert (found.home.city, found.tags, found.notes) == ("Oslo", ["x", "y"], {"k": {"deep": [1, 2]}})
+
+
+def test_a_save_after_a_save_writes_the_further_changes(use: Use) -> None:
+    use(Person)
+    person = Person(id="a", tags=["x"]).save()
+    person.tags.append("y")
+    person.save()
+    person.tags.append("z")
+    person.save()
+    assert Person.get("a").tags == ["x", "y", "z"]
+
+
+def test_a_save_without_changes_is_fine_while_the_row_is_there(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", name="Ann")
+    person.save()
+    assert Person.get("a") == person
+    Person.get("a").delete()
+    with pytest.raises(NotFoundError):
+        person.save()
+
+
+def test_save_checks_what_was_assigned(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", age=1)
+    person.age = "much"  # type: ignore[assignment]
+    with pytest.raises(ValidationError) as caught:
+        person.save()
+    assert caught.value.field == "age"
+    assert Person.get("a").age == 1
+
+
+def test_a_saved_row_can_not_change_its_key(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    person.id = "b"
+    with pytest.raises(ValidationError, match="key"):
+        person.save()
+    assert Person.get("b") is None
+    assert Person.get("a") is not None
+
+
+def test_update_stores_and_applies_the_changes(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", name="Ann", age=1)
+    assert person.update(age="2", tags=["t"]) is person
+    assert (person.age, person.tags) == (2, ["t"])
+    assert Person.get("a") == person
+
+
+def test_update_can_set_a_field_to_none(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", age=1, home={"city": "Rome"}, email="a@x.org")
+    person.update(age=None, home=None, email=None)
+    found = Person.get("a")
+    assert (found.age, found.home, found.email) == (None, None, None)
+
+
+def test_a_refused_update_changes_neither_row_nor_instance(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", age=1)
+    with pytest.raises(ValidationError) as caught:
+        person.update(name="new", age="old")
+    assert caught.value.field == "age"
+    assert (person.name, person.age) == ("", 1)
+    assert Person.get("a") == person
+
+
+def test_update_names_the_nearest_field_for_an_unknown_one(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    with pytest.raises(ValidationError, match="did you mean 'name'"):
+        person.update(nmae="Ann")
+
+
+def test_update_of_a_missing_row_is_not_found(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    Person.get("a").delete()
+    with pytest.raises(NotFoundError) as caught:
+        person.update(age=2)
+    assert caught.value.key == "a"
+    assert person.age is None
+    assert Person.get("a") is None
+
+
+# -- delete and refresh ---------------------------------------------------------------------------------------------------
+
+
+def test_delete_tells_whether_the_row_was_there(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    assert person.delete() is True
+    assert person.delete() is False
+    assert Person.get("a") is None
+    assert Person.count() == 0
+
+
+def test_delete_of_an_instance_that_was_never_stored_goes_by_its_key(use: Use) -> None:
+    use(Person)
+    Person.create(id="a")
+    assert Person(id="b").delete() is False
+    assert Person(id="a").delete() is True
+
+
+def test_a_stale_instance_does_not_resurrect_a_deleted_row(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", name="Ann")
+    person.delete()
+    person.name = "Zombie"
+    with pytest.raises(NotFoundError):
+        person.save()
+    assert Person.get("a") is None
+
+
+def test_a_deleted_key_can_be_created_again(use: Use) -> None:
+    use(Person)
+    Person.create(id="a", name="first", tags=["old"]).delete()
+    Person.create(id="a", name="second")
+    assert Person.get("a") == Person(id="a", name="second")
+
+
+def test_refresh_reads_the_row_again(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", age=1)
+    Person.get("a").update(age=2)
+    assert person.refresh() is person
+    assert person.age == 2
+    person.update(age=3)
+    assert Person.get("a").age == 3
+
+
+def test_refresh_drops_what_was_not_saved(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a", tags=["x"])
+    person.tags.append("y")
+    person.name = "other"
+    person.refresh()
+    assert person == Person(id="a", tags=["x"])
+
+
+def test_refresh_of_a_deleted_row_is_not_found(use: Use) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    Person.get("a").delete()
+    with pytest.raises(NotFoundError):
+        person.refresh()
+
+
+# -- other shapes of keys -------------------------------------------------------------------------------------------------
+
+KEYED: list[tuple[type[Model], dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    (Membership, {"group": "g", "member": 1}, {"group": "g", "member": 2}, {"role": "admin"}),
+    (Note, {"user": "x#y", "number": 1}, {"user": "x", "number": 1}, {"text": "new"}),
+    (Parcel, {"sender": "Bob", "number": 1}, {"sender": "Ann", "number": 1}, {"weight": 2.5}),
+]
+
+
+@pytest.mark.parametrize(("model", "key", "other", "change"), KEYED, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_shape_of_key_carries_a_row_through_its_life(
+    use: Use, model: Any, key: dict[str, Any], other: dict[str, Any], change: dict[str, Any]
+) -> None:
+    use(model)
+    model.create(**other)
+    made = model.create(**key)
+    with pytest.raises(DuplicateKeyError):
+        model.create(**key)
+    assert model.get(**key) == made
+    made.update(**change)
+    assert model.get(**key) == model(**key, **change)
+    model.upsert(**key)
+    assert model.get(**key) == model(**key)
+    assert made.refresh() == model(**key)
+    assert model.batch_get([key, other, key]) == [model(**key), model(**other), model(**key)]
+    assert made.delete() is True
+    assert made.delete() is False
+    assert model.get(**key) is None
+    assert model.all() == [model(**other)]
+
+
+def test_a_key_of_two_fields_needs_both(use: Use) -> None:
+    use(Membership)
+    Membership.create(group="g", member=1)
+    assert Membership.get(("g", 1)).member == 1
+    with pytest.raises(QueryError, match="member"):
+        Membership.get(group="g")
+    with pytest.raises(QueryError, match="2 parts"):
+        Membership.get("g")
+
+
+def test_rendered_keys_with_separators_in_their_values_stay_apart(use: Use) -> None:
+    use(Note)
+    names = ["x", "x#y", "x%23y", "x#NOTE#000001", "", "%"]
+    for name in names:
+        Note.create(user=name, number=1, text=name)
+    assert [Note.get(user=name, number=1).text for name in names] == names
+
+
+# -- async, and the backend's own methods ---------------------------------------------------------------------------------
+
+
+async def test_the_async_verbs_do_what_the_others_do(use: Use) -> None:
+    use(Person)
+    person = await Person.acreate(id="a", name="Ann")
+    with pytest.raises(DuplicateKeyError):
+        await Person.acreate(id="a")
+    await Person.aupsert(id="a", name="Bea")
+    assert (await Person.aget("a")).name == "Bea"
+    await person.aupdate(age=4)
+    person.name = "Cy"
+    await person.asave()
+    assert (await person.arefresh()).name == "Cy"
+    assert await Person.acount(age=4) == 1
+    assert await Person.aexists(age=5) is False
+    assert await Person.abatch_create([{"id": "b"}, {"id": "c"}]) == [Person(id="b"), Person(id="c")]
+    assert [None if one is None else one.id for one in await Person.abatch_get(["c", "x"])] == ["c", None]
+    await Person.abatch_upsert([{"id": "b", "age": 1}])
+    assert len(await Person.aall()) == 3
+    assert await person.adelete() is True
+    assert await person.adelete() is False
+    with pytest.raises(NotFoundError):
+        await person.asave()
+
+
+def test_a_backend_answers_with_values_by_field(use: Use, backend: Backend) -> None:
+    use(Person)
+    row = backend.create(Person, {"id": "a", "age": "3", "home": {"city": "Rome"}})
+    assert row["age"] == 3
+    assert row["home"] == Address(city="Rome")
+    assert backend.get(Person, id="a") == row
+    assert backend.get(Person, id="b") is None
+    assert backend.upsert(Person, {"id": "a", "age": 4})["home"] is None
+    assert backend.update(Person, Person(id="a", age=5))["age"] == 5
+    assert backend.count(Person, age=5) == 1
+    assert backend.exists(Person, age=4) is False
+    assert backend.batch_create(Person, [{"id": "b"}])[0]["id"] == "b"
+    assert backend.batch_get(Person, ["b", "x"])[1] is None
+    assert [one.id for one in backend.query(Person).filter(age__gte=5).limit(10).all()] == ["a"]
+    assert backend.delete(Person, Person(id="a")) is True
+    assert backend.delete(Person, Person(id="a")) is False
+
+
+def test_a_backend_raises_the_errors_of_its_contract(use: Use, backend: Backend) -> None:
+    use(Person)
+    backend.create(Person, {"id": "a"})
+    with pytest.raises(DuplicateKeyError):
+        backend.create(Person, {"id": "a"})
+    with pytest.raises(NotFoundError):
+        backend.update(Person, Person(id="b"))
+    with pytest.raises(ValidationError):
+        backend.upsert(Person, {"id": "a", "age": "old"})
+
+
+def test_initialize_twice_keeps_the_rows(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.create(id="a")
+    backend.initialize(Person)
+    assert Person.get("a") is not None

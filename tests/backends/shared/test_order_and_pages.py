@@ -1,0 +1,461 @@
+"""Order and ties, limit and offset, cursors, streaming: all of them after the filter, on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import HttpUrl
+
+import mixstore
+from mixstore import InvalidCursorError, MultipleResultsError, NotFoundError, Q, QueryError
+from tests.backends.shared.models import Address, Color, IndexedThing, Level, Membership, Note, Parcel, Person, Thing
+from tests.backends.shared.support import NOON, examples, ids
+
+Use = Callable[..., Any]
+
+
+@pytest.fixture
+def people(use: Use) -> Any:
+    """Seven people, with ties and None."""
+    use(Person)
+    Person.batch_create(
+        [
+            {"id": "g", "age": 2, "city": "Rome"},
+            {"id": "a", "age": 1, "city": "rome"},
+            {"id": "c", "age": None, "city": "Oslo"},
+            {"id": "B", "age": 2, "city": None},
+            {"id": "e", "age": 1, "city": "Rome", "home": {"city": "Zug"}},
+            {"id": "é", "age": None, "city": "Ärz"},
+            {"id": "f", "age": 3, "city": "", "home": {"city": "Ulm"}},
+        ]
+    )
+    return Person
+
+
+def found(question: Any) -> str:
+    """The ids in the order of the rows, as one text."""
+    return "".join(ids(question.all()))
+
+
+# -- order ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (["id"], "Bacefgé"),
+        (["-id"], "égfecaB"),
+        (["age"], "céaeBgf"),
+        (["-age"], "fBgaecé"),
+        (["age", "-id"], "écea" + "gBf"),
+        (["city"], "Bfcegaé"),
+        (["-city"], "éaegcfB"),
+        (["city", "-age"], "Bfcgeaé"),
+        (["-age", "city", "-id"], "fBgeacé"),
+        (["home__city"], "Bacgéfe"),
+        (["-home__city", "id"], "efBacgé"),
+    ],
+)
+def test_rows_come_in_order_none_first_ties_by_key(people: Any, order: list[str], expected: str) -> None:
+    assert found(people.where().order_by(*order)) == expected
+
+
+def test_an_order_replaces_an_earlier_one(people: Any) -> None:
+    assert found(people.where().order_by("-id").order_by("age", "id")) == "céaeBgf"
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("text", [None, "", "A", "Z", "a", "ab", "z", "é", "ﬀ", "𝔘", "\U0010ffff"]),
+        ("number", [None, -(2**63), -1, 0, 9, 10, 2**53, 2**53 + 1, 2**63 - 1]),
+        ("real", [None, float("-inf"), -1.5, 0.0, 5e-324, 0.1, 1e300, float("inf")]),
+        ("price", [None, Decimal("-10"), Decimal("-9.5"), Decimal(0), Decimal("0.1"), Decimal(9), Decimal("10.01")]),
+        ("flag", [None, False, True]),
+        ("raw", [None, b"", b"\0", b"a", b"a\0", b"b", b"\xff"]),
+        ("moment", [None, *(NOON + timedelta(microseconds=n) for n in (-(10**16), -1, 0, 1, 10**6))]),
+        ("day", [None, *(NOON.date() + timedelta(days=n) for n in (-700000, 0, 1))]),
+        ("hour", [None, *(NOON.time().replace(microsecond=n) for n in (0, 1, 999999))]),
+        ("span", [None, timedelta(days=-1), timedelta(0), timedelta(microseconds=1), timedelta(days=10000)]),
+        ("uuid", [None, UUID(int=0), UUID(int=1), UUID(int=2**64), UUID(int=2**127)]),
+        ("color", [None, Color.BLUE, Color.GREEN, Color.RED]),
+        ("level", [None, Level.LOW, Level.HIGH]),
+        ("ip", [None, "0.0.0.0", "9.0.0.1", "10.0.0.1", "200.0.0.0"]),
+        ("site", [None, HttpUrl("http://b.org"), HttpUrl("https://a.org"), HttpUrl("https://a.org/x")]),
+    ],
+)
+def test_every_plain_kind_orders_by_its_meaning(use: Use, field: str, values: list[Any]) -> None:
+    use(Thing, IndexedThing)
+    shuffled = sorted(range(len(values)), key=lambda n: (n * 7) % 5)
+    for model in (Thing, IndexedThing):
+        model.batch_create([{"id": n, field: values[n]} for n in shuffled])
+        assert ids(model.where().order_by(field).all()) == list(range(len(values)))
+        assert ids(model.where().order_by(f"-{field}").all()) == list(reversed(range(len(values))))
+        assert paged(model.where().order_by(field), 2) == list(range(len(values)))
+        assert paged(model.where().order_by(f"-{field}"), 3) == list(reversed(range(len(values))))
+
+
+@pytest.mark.parametrize(
+    "name", ["agee", "-agee", "home__ctiy", "age__gt", "tags", "home", "notes", "notes__x", "", "-"]
+)
+def test_what_has_no_order_is_refused(people: Any, name: str) -> None:
+    with pytest.raises(QueryError):
+        people.where().order_by(name).all()
+
+
+# -- limit, offset, first, last, one ----------------------------------------------------------------------------------
+
+
+def test_limit_zero_is_no_row(people: Any) -> None:
+    nothing = people.where().limit(0)
+    assert nothing.all() == []
+    assert nothing.count() == 0
+    assert nothing.exists() is False
+    assert nothing.first() is None
+    assert nothing.last() is None
+    assert nothing.get() is None
+    assert list(nothing) == []
+    assert nothing.paginate().items == []
+    assert nothing.update(age=5) == 0
+    assert nothing.delete() == 0
+    assert people.count() == 7
+
+
+@pytest.mark.parametrize("number", [-1, True, 1.0, "1"])
+def test_a_limit_or_offset_that_is_no_natural_number_is_refused(people: Any, number: Any) -> None:
+    with pytest.raises(QueryError, match="limit"):
+        people.where().limit(number)
+    with pytest.raises(QueryError, match="offset"):
+        people.where().offset(number)
+
+
+def test_limit_and_offset_come_after_filter_and_order(people: Any) -> None:
+    adults = people.where(age__isnull=False).order_by("-age", "id")
+    assert found(adults) == "fBgae"
+    assert found(adults.limit(2)) == "fB"
+    assert found(adults.limit(2).offset(1)) == "Bg"
+    assert found(adults.offset(3)) == "ae"
+    assert found(adults.offset(9)) == ""
+    assert found(adults.limit(10**12)) == "fBgae"
+    assert found(adults.limit(2).limit(None)) == "fBgae"
+    regex = people.where(id__regex="[a-f]").order_by("id")
+    assert found(regex.limit(2).offset(1)) == "ce"
+
+
+def test_limit_without_an_order_gives_that_many_rows(people: Any) -> None:
+    assert len(people.where().limit(3).all()) == 3
+    assert len(people.where(age__gte=1).limit(3).offset(4).all()) == 1
+    assert len(people.where(Q(city__regex="o")).limit(2).all()) == 2
+
+
+def test_count_and_exists_respect_limit_and_offset(people: Any) -> None:
+    some = people.where(age__isnull=False)
+    assert [some.limit(n).count() for n in (0, 1, 4, 5, 9)] == [0, 1, 4, 5, 5]
+    assert [some.offset(n).count() for n in (0, 1, 5, 9)] == [5, 4, 0, 0]
+    assert some.limit(2).offset(4).count() == 1
+    assert [some.offset(n).exists() for n in (0, 4, 5)] == [True, True, False]
+    assert some.order_by("age").offset(4).exists() is True
+
+
+def test_first_and_last_follow_the_order_or_the_key(people: Any) -> None:
+    assert (people.where().first().id, people.where().last().id) == ("B", "é")
+    assert (people.where().order_by("-age").first().id, people.where().order_by("-age").last().id) == ("f", "é")
+    assert (people.where(age=1).first().id, people.where(age=1).last().id) == ("a", "e")
+    assert people.where(age=99).first() is None
+    assert people.where(age=99).last() is None
+
+
+def test_last_respects_limit_and_offset(people: Any) -> None:
+    ordered = people.where().order_by("id")
+    assert ordered.limit(3).last().id == "c"
+    assert ordered.offset(2).last().id == "é"
+    assert ordered.offset(2).limit(2).last().id == "e"
+    assert ordered.offset(2).limit(2).first().id == "c"
+    assert ordered.offset(9).last() is None
+
+
+def test_one_and_get_want_a_single_row(people: Any) -> None:
+    assert people.where(age=3).one().id == "f"
+    assert people.where(age=3).get().id == "f"
+    assert people.where(age=99).get() is None
+    with pytest.raises(NotFoundError):
+        people.where(age=99).one()
+    for end in ("one", "get"):
+        with pytest.raises(MultipleResultsError):
+            getattr(people.where(age=1), end)()
+    assert people.where(age=1).order_by("id").limit(1).one().id == "a"
+
+
+# -- pages ----------------------------------------------------------------------------------------------------------------
+
+
+def paged(question: Any, size: int) -> list[Any]:
+    """The ids of all pages of this size, walked to the end; every page but the last is full."""
+    walked: list[Any] = []
+    cursor = None
+    while True:
+        page = question.limit(size).cursor(cursor).paginate()
+        walked += ids(page.items)
+        cursor = page.cursor
+        if cursor is None:
+            assert len(page.items) <= size
+            return walked
+        assert len(page.items) == size
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8, 100])
+@pytest.mark.parametrize("order", [[], ["id"], ["-id"], ["age"], ["-age"], ["city", "-age"], ["-home__city"]])
+def test_pages_together_are_the_whole_result_in_order(people: Any, order: list[str], size: int) -> None:
+    question = people.where().order_by(*order)
+    assert paged(question, size) == ids(question.order_by(*(order or ["id"])).all())
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Q(age__isnull=False),
+        Q(age=None),
+        Q(city__regex="(?i)rome"),
+        Q(age=1) | Q(city="Oslo"),
+        ~Q(id="e"),
+        Q(id__gt="b"),
+    ],
+)
+def test_pages_are_full_under_a_filter(people: Any, condition: Q) -> None:
+    for order in (["id"], ["age"], ["-city"]):
+        question = people.where(condition).order_by(*order)
+        assert paged(question, 2) == ids(question.all())
+
+
+def test_a_page_without_a_limit_has_up_to_a_hundred_rows(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": n} for n in range(250)])
+    first = Thing.where().paginate()
+    assert ids(first.items) == list(range(100))
+    assert ids(Thing.where().cursor(first.cursor).paginate().items) == list(range(100, 200))
+
+
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [
+        (Membership, [{"group": g, "member": m} for g in "ab" for m in (2, 10, 1)]),
+        (Note, [{"user": u, "number": n} for u in ("x", "x#", "y") for n in (2, 10, 1)]),
+        (Parcel, [{"sender": s, "number": n} for s in ("Ann", "bob") for n in (2, 10, 1)]),
+    ],
+)
+def test_pages_walk_every_shape_of_key(use: Use, model: Any, rows: list[dict[str, Any]]) -> None:
+    use(model)
+    made = model.batch_create(rows)
+    walked: list[Any] = []
+    cursor = None
+    while True:
+        page = model.where().limit(4).cursor(cursor).paginate()
+        walked += page.items
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len(walked) == len(made)
+    assert all(one in walked for one in made)
+    assert walked == list(model.where())
+
+
+def test_the_last_full_page_has_no_cursor(people: Any) -> None:
+    assert people.where().limit(7).paginate().cursor is None
+    assert people.where(age=99).limit(7).paginate().cursor is None
+
+
+def test_a_cursor_of_another_query_is_refused(people: Any, use: Use) -> None:
+    use(Thing)
+    cursor = people.where(age__gte=1).order_by("age").limit(1).paginate().cursor
+    assert cursor is not None
+    others = [
+        people.where(age__gte=2).order_by("age"),
+        people.where(age__gt=1).order_by("age"),
+        people.where(age__gte=1).order_by("-age"),
+        people.where(age__gte=1).order_by("age", "city"),
+        people.where(age__gte=1),
+        people.where().order_by("age"),
+        Thing.where(),
+    ]
+    for other in others:
+        for end in ("all", "paginate", "count", "exists", "first"):
+            with pytest.raises(InvalidCursorError):
+                getattr(other.cursor(cursor), end)()
+
+
+@pytest.mark.parametrize("text", ["", "x", "é", "AAAA", "A" * 60, 5])
+def test_a_damaged_cursor_is_refused(people: Any, text: Any) -> None:
+    with pytest.raises(InvalidCursorError):
+        people.where().cursor(text).all()
+
+
+def test_a_cursor_with_a_changed_letter_is_refused(people: Any) -> None:
+    cursor = people.where().limit(2).paginate().cursor
+    for place in range(len(cursor)):
+        changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+        with pytest.raises(InvalidCursorError):
+            people.where().cursor(changed).all()
+
+
+def test_a_cursor_goes_on_with_another_page_size_and_every_end(people: Any) -> None:
+    question = people.where().order_by("-age")
+    cursor = question.limit(2).paginate().cursor
+    rest = question.cursor(cursor)
+    assert found(rest) == "gaecé"
+    assert found(rest.limit(3)) == "gae"
+    assert rest.count() == 5
+    assert rest.limit(2).count() == 2
+    assert rest.exists() is True
+    assert rest.first().id == "g"
+    assert rest.last().id == "é"
+    assert ids(rest) == list("gaecé")
+    assert ids(rest.limit(2)) == list("ga")
+    assert rest.select("id").limit(1).all() == [{"id": "g"}]
+
+
+def test_a_cursor_that_holds_none_goes_on(people: Any) -> None:
+    first = people.where().order_by("age").limit(1).paginate()
+    assert ids(first.items) == ["c"]
+    assert found(people.where().order_by("age").cursor(first.cursor)) == "éaeBgf"
+
+
+def test_offset_and_cursor_do_not_go_together(people: Any) -> None:
+    cursor = people.where().limit(2).paginate().cursor
+    with pytest.raises(QueryError, match="offset"):
+        people.where().offset(1).cursor(cursor).all()
+
+
+def test_a_cursor_is_signed_when_a_secret_is_set(people: Any) -> None:
+    unsigned = people.where().limit(2).paginate().cursor
+    with mixstore.registry():
+        mixstore.configure(cursor_secret="long and random")
+        with pytest.raises(InvalidCursorError):
+            people.where().cursor(unsigned).all()
+        signed = people.where().limit(2).paginate().cursor
+        assert paged(people.where(), 2) == list("Bacefgé")
+    with pytest.raises(InvalidCursorError):
+        people.where().cursor(signed).all()
+
+
+def test_pages_go_on_where_they_were_while_others_write(people: Any) -> None:
+    first = people.where().limit(3).paginate()
+    assert ids(first.items) == list("Bac")
+    people.get("c").delete()
+    people.get("e").delete()
+    people.create(id="A")
+    people.create(id="d")
+    people.get("a").update(age=77)
+    assert found(people.where().cursor(first.cursor)) == "dfgé"
+
+
+# -- streaming ------------------------------------------------------------------------------------------------------------
+
+
+def test_iteration_gives_every_row_once_across_its_pages(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": n, "number": n % 7} for n in range(1203)])
+    assert ids(Thing.where()) == list(range(1203))
+    assert ids(Thing.where(number=3)) == [n for n in range(1203) if n % 7 == 3]
+    expected = sorted(range(1203), key=lambda n: (-(n % 7), n))
+    assert ids(Thing.where().order_by("-number")) == expected
+    assert ids(Thing.where().order_by("-number").limit(700).offset(10)) == expected[10:710]
+    assert ids(Thing.where().limit(500)) == list(range(500))
+    assert sum(1 for _ in Thing.where().select("id")) == 1203
+
+
+async def test_async_iteration_gives_every_row_once(use: Use) -> None:
+    use(Thing)
+    await Thing.abatch_create([{"id": n} for n in range(701)])
+    assert [row.id async for row in Thing.where()] == list(range(701))
+    assert [row.id async for row in Thing.where().order_by("-id").limit(3)] == [700, 699, 698]
+
+
+def test_iteration_streams_and_sees_rows_written_behind_its_page(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": n} for n in range(0, 2000, 2)])
+    seen = []
+    for row in Thing.where():
+        if not seen:
+            Thing.create(id=1999)
+            Thing.create(id=-1)
+        if row.id == 100:
+            Thing.get(1500).delete()
+            Thing.get(0).delete()
+        seen.append(row.id)
+    assert seen == [n for n in range(0, 2000, 2) if n != 1500] + [1999]
+
+
+def test_rows_deleted_while_iterating_are_each_met_once(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": n} for n in range(1100)])
+    assert [row.delete() for row in Thing.where()] == [True] * 1100
+    assert Thing.count() == 0
+
+
+def test_a_half_consumed_iteration_leaves_nothing_open(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": n} for n in range(600)])
+    rows = iter(Thing.where())
+    assert next(rows).id == 0
+    Thing.get(599).update(number=1)
+    del rows
+    assert Thing.where().delete() == 600
+
+
+async def test_the_async_ends_do_what_the_others_do(people: Any) -> None:
+    question = people.where(age__isnull=False).order_by("-age", "id")
+    assert ids(await question.aall()) == list("fBgae")
+    assert (await question.afirst()).id == "f"
+    assert (await question.alast()).id == "e"
+    assert await question.acount() == 5
+    assert await question.aexists() is True
+    assert (await people.where(age=3).aone()).id == "f"
+    assert (await people.where(age=3).aget()).id == "f"
+    page = await question.limit(2).apaginate()
+    assert ids(page) == list("fB")
+    assert ids(await question.cursor(page.cursor).aall()) == list("gae")
+    assert await people.where(age=1).aupdate(city="X") == 2
+    assert await people.where(city="X").adelete() == 2
+
+
+@examples(15)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([None, 0, 1, 2]), st.sampled_from([None, "", "a", "B"])), max_size=12),
+    order=st.lists(st.sampled_from(["age", "-age", "city", "-city", "id", "-id"]), max_size=3),
+    size=st.integers(1, 5),
+    low=st.sampled_from([None, 1]),
+)
+def test_any_pages_together_are_the_whole_sorted_result(
+    use: Use, rows: list[tuple[Any, Any]], order: list[str], size: int, low: int | None
+) -> None:
+    use(Person)
+    Person.where().delete()
+    made = Person.batch_create([{"id": f"{n:02d}", "age": age, "city": city} for n, (age, city) in enumerate(rows)])
+    expected = sorted(made, key=lambda row: row.id)
+    for name in reversed(order):
+        field = name.lstrip("-")
+        expected.sort(
+            key=lambda row, field=field: [] if getattr(row, field) is None else [getattr(row, field)],  # type: ignore[misc]
+            reverse=name.startswith("-"),
+        )
+    question = Person.where().order_by(*(order or ["id"]))
+    if low is not None:
+        expected = [row for row in expected if row.age is not None and row.age >= low]
+        question = question.filter(age__gte=low)
+    assert ids(question.all()) == ids(expected)
+    assert paged(question, size) == ids(expected)
+    assert ids(question.limit(size).offset(1).all()) == ids(expected)[1 : size + 1]
+
+
+def test_a_nested_model_has_no_order_of_its_own_but_its_fields_have(use: Use) -> None:
+    use(Thing)
+    Thing.batch_create([{"id": 1, "address": Address(city="b")}, {"id": 2, "address": Address(city="a")}, {"id": 3}])
+    assert ids(Thing.where().order_by("address__city").all()) == [3, 2, 1]
+    assert ids(Thing.where().order_by("-address__floor", "-address__city").all()) == [1, 2, 3]

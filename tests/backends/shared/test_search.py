@@ -1,0 +1,195 @@
+"""Full-text search: every word of the text occurs in one of the searchable fields, whatever its case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixstore import Q, QueryError
+from tests.backends.shared.models import Page, Person
+from tests.backends.shared.support import examples, full_text, ids
+
+Use = Callable[..., Any]
+pytestmark = full_text
+
+
+@pytest.fixture
+def pages(use: Use) -> Any:
+    """Six pages."""
+    use(Page)
+    Page.batch_create(
+        [
+            {"id": "a", "title": "The quick brown fox", "body": "jumps over the lazy dog", "shelf": 1},
+            {"id": "b", "title": "Zürich Airport", "body": "ZRH, near Zürich", "shelf": 1},
+            {"id": "c", "title": "São Paulo/Guarulhos", "body": None, "shelf": 2},
+            {"id": "d", "title": "foxes and dogs", "body": "foxtrot", "shelf": 2},
+            {"id": "e", "title": "100% cotton", "body": "it's 5 o'clock; C++ or C#?", "shelf": 3},
+            {"id": "f", "title": "", "body": "", "shelf": 3},
+        ]
+    )
+    return Page
+
+
+def found(question: Any) -> str:
+    """The ids that match, as one text."""
+    return "".join(sorted(ids(question.all())))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fox", "a"),
+        ("FOX", "a"),
+        ("foxes", "d"),
+        ("quick fox", "a"),
+        ("fox quick", "a"),
+        ("fox lazy", "a"),
+        ("fox airport", ""),
+        ("zurich", "b"),
+        ("Zürich", "b"),
+        ("ZURICH zrh", "b"),
+        ("sao paulo", "c"),
+        ("guarulhos", "c"),
+        ("paulo/guarulhos", "c"),
+        ("100", "e"),
+        ("100%", "e"),
+        ("o'clock", "e"),
+        ("clock 5", "e"),
+        ("C++", "e"),
+        ("ox", ""),
+        ("fo", ""),
+        ("fo*", ""),
+        ("", ""),
+        ("   ", ""),
+        ("%", ""),
+        ("'\"", ""),
+        ('"quick brown"', "a"),
+        ('"brown quick"', "a"),
+        ("quick AND fox", ""),
+        ("fox OR cotton", ""),
+        ("fox NOT dog", ""),
+        ("NEAR(fox dog)", ""),
+        ("title:fox", ""),
+        ("fox -dog", "a"),
+        ("(fox", "a"),
+        ("fox\0dog", "a"),
+        ("{fox}^", "a"),
+    ],
+)
+def test_words_are_found_and_nothing_in_the_text_is_an_operator(pages: Any, text: str, expected: str) -> None:
+    assert found(pages.search(text)) == expected
+
+
+def test_a_search_can_be_kept_to_some_fields(pages: Any) -> None:
+    assert found(pages.search("fox", fields=["title"])) == "a"
+    assert found(pages.search("dog", fields=["title"])) == ""
+    assert found(pages.search("fox dog", fields=["title"])) == ""
+    assert found(pages.search("fox dog", fields=["title", "body"])) == "a"
+    assert found(pages.search("dog", fields="body")) == "a"
+    with pytest.raises(QueryError, match="not searchable"):
+        pages.search("fox", fields=["shelf"])
+
+
+def test_a_model_without_searchable_fields_can_not_be_searched(use: Use) -> None:
+    use(Person)
+    with pytest.raises(QueryError, match="no searchable field"):
+        Person.search("x")
+
+
+def test_a_search_goes_with_filters_order_and_pages(pages: Any) -> None:
+    pages.batch_create([{"id": f"x{n}", "title": f"common word {n}", "shelf": n % 3} for n in range(9)])
+    common = pages.search("common")
+    assert common.count() == 9
+    assert common.filter(shelf=1).count() == 3
+    assert ids(common.filter(shelf=1).order_by("-id").all()) == ["x7", "x4", "x1"]
+    assert ids(common.order_by("id").offset(2).limit(2).all()) == ["x2", "x3"]
+    assert common.first().id == "x0"
+    assert common.exists() is True
+    assert pages.search("nothing").exists() is False
+    assert common.filter(id__regex="[37]").count() == 2
+    page = common.order_by("-shelf").limit(4).paginate()
+    rest = common.order_by("-shelf").cursor(page.cursor)
+    assert ids(page) + ids(rest.all()) == ["x2", "x5", "x8", "x1", "x4", "x7", "x0", "x3", "x6"]
+    assert sorted(ids(common)) == [f"x{n}" for n in range(9)]
+    assert common.select("id").order_by("id").limit(1).all() == [{"id": "x0"}]
+
+
+def test_a_filter_with_or_stays_beside_the_search(pages: Any) -> None:
+    assert found(pages.search("fox").filter(Q(shelf=1) | Q(shelf=2))) == "a"
+    assert found(pages.where(shelf=1).search("zurich")) == "b"
+    assert found(pages.where(shelf=2).search("zurich")) == ""
+
+
+def test_a_cursor_of_another_search_is_refused(pages: Any) -> None:
+    pages.batch_create([{"id": f"x{n}", "title": "common word"} for n in range(3)])
+    cursor = pages.search("common").limit(1).paginate().cursor
+    for other in (pages.search("word"), pages.where(), pages.search("common", fields=["title"])):
+        with pytest.raises(QueryError):
+            other.cursor(cursor).all()
+
+
+def test_the_index_follows_every_write(pages: Any) -> None:
+    page = pages.get("a")
+    page.update(title="The slow green turtle")
+    assert found(pages.search("fox")) == ""
+    assert found(pages.search("turtle dog")) == "a"
+    page.update(shelf=9)
+    assert found(pages.search("turtle")) == "a"
+    pages.upsert(id="a", title="replaced")
+    assert found(pages.search("turtle")) == ""
+    assert found(pages.search("dog")) == ""
+    assert found(pages.search("replaced")) == "a"
+    pages.get("a").delete()
+    assert found(pages.search("replaced")) == ""
+    pages.create(id="a", title="back again")
+    assert found(pages.search("back")) == "a"
+    pages.where(id="a").update(body="by query")
+    assert found(pages.search("query back")) == "a"
+    pages.where().delete()
+    assert found(pages.search("dogs")) == ""
+
+
+def test_search_and_delete_by_query(pages: Any) -> None:
+    assert pages.search("fox").update(shelf=7) == 1
+    assert pages.get("a").shelf == 7
+    assert pages.search("fox").delete() == 1
+    assert pages.get("a") is None
+    assert pages.count() == 5
+
+
+def test_a_failed_write_leaves_the_index_alone(pages: Any) -> None:
+    with pytest.raises(Exception, match="exists"):
+        pages.create(id="a", title="intruder")
+    assert found(pages.search("intruder")) == ""
+    assert found(pages.search("fox")) == "a"
+
+
+async def test_a_search_can_be_awaited(pages: Any) -> None:
+    assert ids(await pages.search("fox").aall()) == ["a"]
+    assert await pages.search("fox").acount() == 1
+
+
+WORDS = st.sampled_from(
+    ["a", "A", "ä", "Ä", "é", "e\u0301", "ß", "ss", "İ", "ı", "I", "i", "ﬁ", "fi", "²", "2", "１", "Ａ", "σ", "ς", "Σ",
+     "x1", "a_b", "a-b", "a.b", "中文", "かな", "한글", "🙂", "½", "ǆ", "ſ", "K", "\0", "\ue000", "الف", "й", "Й", "ё"]
+)  # fmt: skip
+TEXT = st.lists(st.tuples(WORDS, st.sampled_from([" ", "", "-", "\n"])), max_size=4).map(
+    lambda parts: "".join(word + gap for word, gap in parts)
+)
+
+
+@examples(40)
+@given(titles=st.lists(TEXT, min_size=1, max_size=6), text=TEXT)
+def test_any_search_answers_as_the_reference_does(use: Use, titles: list[str], text: str) -> None:
+    from mixstore_backends.memory.text import words
+
+    use(Page)
+    Page.where().delete()
+    Page.batch_create([{"id": str(n), "title": title} for n, title in enumerate(titles)])
+    wanted = set(words(text))
+    expected = [str(n) for n, title in enumerate(titles) if wanted and wanted <= set(words(title))]
+    assert sorted(ids(Page.search(text).all())) == sorted(expected)

@@ -1,0 +1,455 @@
+"""Transactions: a buffer of writes of several models, committed all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mixstore import (
+    Backend,
+    BackendExtension,
+    BatchError,
+    ConflictError,
+    DuplicateKeyError,
+    Field,
+    Mixin,
+    Model,
+    NotFoundError,
+    Q,
+    TransactionError,
+    ValidationError,
+    VersionConflictError,
+    WriteChange,
+    WriteContext,
+)
+from tests.backends.shared.models import Account, Document, Entry, Lease, Membership, Person, Session
+from tests.backends.shared.support import Clock, atomic, ids, together
+
+Use = Callable[..., Any]
+pytestmark = atomic
+
+
+def test_writes_of_several_models_are_stored_at_the_end(use: Use, backend: Backend) -> None:
+    use(Person, Account, Membership)
+    old = Account.create(id="old", balance=1)
+    gone = Account.create(id="gone")
+    with backend.transaction():
+        Person.create(id="a", name="Ann")
+        Account.upsert(id="b", owner="a")
+        old.update(balance=2)
+        gone.delete()
+        Membership(group="g", member=1).save()
+        assert (Person.count(), Account.count(), Membership.count()) == (0, 2, 0)
+    assert Person.get("a").name == "Ann"
+    assert Account.get("b").owner == "a"
+    assert Account.get("old").balance == 2
+    assert Account.get("gone") is None
+    assert Membership.get(group="g", member=1) is not None
+
+
+def test_one_failing_write_leaves_nothing_behind(use: Use, backend: Backend) -> None:
+    use(Person, Account)
+    Account.create(id="taken")
+    old, gone = Person.create(id="old", name="before"), Person.create(id="gone", email="g@x.org")
+    with pytest.raises(DuplicateKeyError) as caught:  # noqa: PT012
+        with backend.transaction():
+            Person.create(id="a", email="a@x.org")
+            old.update(name="after")
+            gone.delete()
+            Account.create(id="taken")
+            Person.create(id="z")
+    assert caught.value.model is Account
+    assert caught.value.key == "taken"
+    assert ids(Person.where().order_by("id").all()) == ["gone", "old"]
+    assert Person.get("old").name == "before"
+    assert Person.get(email="g@x.org").id == "gone"
+    assert ids(Person.where(email="a@x.org").all()) == []
+    Person.create(id="b", email="a@x.org")
+
+
+def test_an_error_names_the_write_that_failed(use: Use, backend: Backend) -> None:
+    use(Person, Document)
+    document = Document.create(id="d")
+    Document.get("d").update(text="theirs")
+    gone = Person.create(id="p")
+    Person.get("p").delete()
+    with pytest.raises(VersionConflictError) as conflict:  # noqa: PT012
+        with backend.transaction():
+            Person.create(id="a")
+            document.update(text="mine")
+    assert (conflict.value.model, conflict.value.key) == (Document, "d")
+    assert (conflict.value.expected, conflict.value.stored) == (1, 2)
+    with pytest.raises(NotFoundError) as missing:  # noqa: PT012
+        with backend.transaction():
+            Person.create(id="a")
+            gone.update(name="x")
+    assert (missing.value.model, missing.value.key) == (Person, "p")
+    assert Person.get("a") is None
+    assert Document.get("d").text == "theirs"
+
+
+def test_an_exception_in_the_block_drops_the_buffer(use: Use, backend: Backend) -> None:
+    use(Person)
+    person = Person.create(id="a", age=1)
+    with pytest.raises(RuntimeError, match="stop"):  # noqa: PT012
+        with backend.transaction():
+            Person.create(id="b")
+            person.update(age=2)
+            raise RuntimeError("stop")
+    assert person.age == 1
+    assert ids(Person.all()) == ["a"]
+    person.update(age=3)
+    assert Person.get("a").age == 3
+
+
+def test_an_empty_transaction_is_fine(use: Use, backend: Backend) -> None:
+    use(Person)
+    with backend.transaction():
+        pass
+    with backend.transaction():
+        assert Person.all() == []
+
+
+def test_instances_change_only_after_the_commit(use: Use, backend: Backend) -> None:
+    use(Person, Document)
+    person, document = Person.create(id="a", age=1), Document.create(id="d")
+    with backend.transaction():
+        person.update(age=2)
+        document.update(text="new")
+        assert (person.age, document.text, document.version) == (1, "", 1)
+    assert (person.age, document.text, document.version) == (2, "new", 2)
+    document.update(text="newer")
+    assert Document.get("d").version == 3
+
+
+def test_instances_of_a_failed_commit_stay_as_they_were(use: Use, backend: Backend) -> None:
+    use(Person, Document)
+    Person.create(id="taken")
+    document, fresh = Document.create(id="d"), Person(id="b")
+    with pytest.raises(DuplicateKeyError):  # noqa: PT012
+        with backend.transaction():
+            document.update(text="new")
+            fresh.save()
+            Person.create(id="taken")
+    assert (document.text, document.version) == ("", 1)
+    document.update(text="other")
+    assert fresh.save() is fresh
+    assert Person.get("b") is not None
+
+
+def test_an_instance_created_in_a_transaction_can_be_saved_after_it(use: Use, backend: Backend) -> None:
+    use(Person)
+    with backend.transaction():
+        person = Person.create(id="a")
+    person.age = 2
+    person.save()
+    assert Person.get("a").age == 2
+
+
+def test_one_record_takes_one_write(use: Use, backend: Backend) -> None:
+    use(Person, Account)
+    person = Person.create(id="a")
+    with backend.transaction():
+        person.update(age=2)
+        Account.create(id="a")
+        for second in (
+            lambda: person.update(age=3),
+            lambda: person.delete(),
+            lambda: Person.upsert(id="a"),
+            lambda: Person.create(id="a"),
+        ):
+            with pytest.raises(TransactionError) as caught:
+                second()
+            assert (caught.value.model, caught.value.key) == (Person, "a")
+    assert Person.get("a").age == 2
+
+
+def test_reading_a_record_with_a_buffered_write_is_refused(use: Use, backend: Backend) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    with backend.transaction():
+        person.update(age=2)
+        for read in (lambda: Person.get("a"), lambda: person.refresh(), lambda: Person.batch_get(["b", "a"])):
+            with pytest.raises(TransactionError):
+                read()
+        assert Person.get("b") is None
+    assert Person.get("a").age == 2
+
+
+def test_other_records_and_queries_show_what_is_committed(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.batch_create([{"id": "a", "age": 1}, {"id": "b", "age": 1}])
+    with backend.transaction():
+        assert Person.where(age=1).update(age=2) == 2
+        assert Person.where(age=1).count() == 2
+        Person.create(id="c", age=1)
+        assert Person.count() == 2
+    assert Person.where(age=2).count() == 2
+    assert Person.count() == 3
+
+
+def test_delete_by_query_is_buffered(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.batch_create([{"id": name} for name in "abc"])
+    with pytest.raises(RuntimeError):  # noqa: PT012
+        with backend.transaction():
+            assert Person.where(id__lt="c").delete() == 2
+            raise RuntimeError
+    assert Person.count() == 3
+    with backend.transaction():
+        Person.where(id__lt="c").delete()
+    assert ids(Person.all()) == ["c"]
+
+
+def test_a_batch_is_buffered_with_the_rest(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.create(id="taken")
+    with backend.transaction():
+        Person.batch_create([{"id": "a"}, {"id": "b"}])
+        Person.batch_upsert([{"id": "taken", "age": 1}])
+        with pytest.raises((BatchError, TransactionError)):
+            Person.batch_create([{"id": "a"}])
+        assert Person.count() == 1
+    assert Person.get("taken").age == 1
+    assert Person.count() == 3
+    with pytest.raises(DuplicateKeyError):  # noqa: PT012
+        with backend.transaction():
+            Person.batch_create([{"id": "c"}, {"id": "a"}])
+    assert Person.count() == 3
+
+
+def test_bad_data_fails_at_the_call_and_the_rest_goes_on(use: Use, backend: Backend) -> None:
+    use(Person)
+    with backend.transaction():
+        with pytest.raises(ValidationError):
+            Person.create(id="a", age="old")
+        Person.create(id="a", age=5)
+    assert Person.get("a").age == 5
+
+
+def test_deleting_what_is_not_there_does_not_stop_a_transaction(use: Use, backend: Backend) -> None:
+    use(Person)
+    person = Person.create(id="a")
+    person.delete()
+    with backend.transaction():
+        assert person.delete() is True
+        Person.create(id="b")
+    assert ids(Person.all()) == ["b"]
+
+
+def test_deleting_what_has_expired_does_not_stop_a_transaction(use: Use, backend: Backend, clock: Clock) -> None:
+    use(Session)
+    session = Session.create(id="a", expires_in=10)
+    clock.forward(seconds=10)
+    with backend.transaction():
+        session.delete()
+        Session.create(id="b")
+    assert ids(Session.all()) == ["b"]
+
+
+class Hideable(Mixin):
+    """Deleted rows stay, and nobody sees them."""
+
+    hidden: bool = False
+
+    class Veil(BackendExtension):
+        """Turns a delete into an update."""
+
+        rewrites = {"delete": "update"}
+
+        def before_write(self, context: WriteContext) -> WriteChange | None:
+            """Mark what is deleted."""
+            return WriteChange({"hidden": True}) if context.asked == "delete" else None
+
+        def veiled(self) -> Q:
+            """The marked rows."""
+            return Q(hidden=True)
+
+
+class Letter(Hideable, Model):
+    """A row that stays when it is deleted."""
+
+    id: str = Field(primary_key=True)
+
+
+def test_deleting_what_is_hidden_or_gone_does_not_stop_a_transaction(use: Use, backend: Backend) -> None:
+    use(Letter)
+    hidden, never = Letter.create(id="a"), Letter(id="never")
+    stale = Letter.get("a")
+    hidden.delete()
+    with backend.transaction():
+        stale.delete()
+        never.delete()
+        Letter.create(id="b")
+    assert ids(Letter.all()) == ["b"]
+    with backend.transaction():
+        stale.delete()
+    assert ids(Letter.all()) == ["b"]
+
+
+def test_transactions_do_not_nest(use: Use, backend: Backend) -> None:
+    use(Person)
+    with backend.transaction():
+        Person.create(id="a")
+        with pytest.raises(TransactionError, match="nest"), backend.transaction():
+            raise AssertionError("never here")
+    assert Person.get("a") is not None
+
+
+def test_a_transaction_is_used_once(use: Use, backend: Backend) -> None:
+    use(Person)
+    transaction = backend.transaction()
+    with transaction:
+        Person.create(id="a")
+    with pytest.raises(TransactionError, match="once"), transaction:
+        raise AssertionError("never here")
+
+
+def test_extensions_take_part(use: Use, backend: Backend, clock: Clock) -> None:
+    use(Lease, Entry)
+    first = Lease.create(id="a", slot=1, expires_in=60)
+    with backend.transaction():
+        first.update(holder="me")
+        second = Lease.create(id="b", slot=2, expires_in=5)
+        Lease.upsert(id="c")
+        Entry.create(id="e")
+    assert (first.version, second.version) == (2, 1)
+    assert Entry.get("e").created_at == clock.now
+    clock.forward(seconds=5)
+    with backend.transaction():
+        first.update(slot=2)
+        Lease.create(id="b", slot=3)
+    assert Lease.get(slot=2).id == "a"
+    assert Lease.get("b").version == 1
+    assert ids(Lease.include_expired().order_by("id").all()) == ["a", "b", "c"]
+
+
+def test_a_stale_version_drops_the_whole_transaction(use: Use, backend: Backend) -> None:
+    use(Document)
+    first, second = Document.create(id="a"), Document.create(id="b")
+    Document.get("b").update(text="theirs")
+    with pytest.raises(VersionConflictError):  # noqa: PT012
+        with backend.transaction():
+            first.update(text="mine")
+            second.update(text="mine")
+    assert Document.get("a").text == ""
+    assert (first.version, second.version) == (1, 1)
+
+
+def test_a_row_that_changes_between_the_query_and_the_commit_drops_the_transaction(use: Use, backend: Backend) -> None:
+    use(Person)
+    Person.batch_create([{"id": "a", "age": 1}, {"id": "b", "age": 1}])
+    with pytest.raises(ConflictError):  # noqa: PT012
+        with backend.transaction():
+            Person.where(age=1).update(city="x")
+            together(1, lambda n: Person.get("b").update(age=9))
+    assert Person.where(city="x").count() == 0
+    assert Person.get("b").age == 9
+
+
+# -- tasks and threads ----------------------------------------------------------------------------------------------------
+
+
+async def test_async_blocks_commit_all_or_nothing(use: Use, backend: Backend) -> None:
+    use(Person, Account)
+    async with backend.transaction():
+        person = await Person.acreate(id="a")
+        await Account.acreate(id="a", owner="a")
+        with pytest.raises(TransactionError):
+            await Person.aget("a")
+        assert await Person.acount() == 0
+    assert (await Account.aget("a")).owner == "a"
+    await person.aupdate(age=1)
+    with pytest.raises(DuplicateKeyError):
+        async with backend.transaction():
+            await Person.acreate(id="b")
+            await Account.acreate(id="a")
+    assert await Person.aget("b") is None
+    with pytest.raises(RuntimeError):
+        async with backend.transaction():
+            await Person.acreate(id="b")
+            raise RuntimeError
+    assert await Person.acount() == 1
+
+
+async def test_tasks_side_by_side_have_their_own_transactions(use: Use, backend: Backend) -> None:
+    use(Account)
+
+    async def work(number: int) -> None:
+        async with backend.transaction():
+            await Account.acreate(id=f"{number}a")
+            await asyncio.sleep(0.002 * (number % 3))
+            await Account.acreate(id=f"{number}b")
+            if number % 2:
+                raise RuntimeError
+
+    results = await asyncio.gather(*(work(number) for number in range(8)), return_exceptions=True)
+    assert [type(one) for one in results] == [type(None), RuntimeError] * 4
+    expected = sorted(f"{number}{part}" for number in range(0, 8, 2) for part in "ab")
+    assert sorted(ids(await Account.aall())) == expected
+
+
+async def test_a_task_started_inside_can_not_use_the_transaction(use: Use, backend: Backend) -> None:
+    use(Person)
+    async with backend.transaction():
+        await Person.acreate(id="a")
+        with pytest.raises(TransactionError, match="another task or thread"):
+            await asyncio.create_task(Person.acreate(id="b"))
+        with pytest.raises(TransactionError, match="another task or thread"):
+            await asyncio.to_thread(Person.create, id="c")
+    assert ids(await Person.aall()) == ["a"]
+
+
+def test_another_thread_does_not_see_the_transaction(use: Use, backend: Backend) -> None:
+    use(Person)
+    with pytest.raises(RuntimeError):  # noqa: PT012
+        with backend.transaction():
+            Person.create(id="a")
+            thread = threading.Thread(target=lambda: Person.create(id="b"))
+            thread.start()
+            thread.join()
+            raise RuntimeError
+    assert ids(Person.all()) == ["b"]
+
+
+def test_threads_move_money_without_losing_any(use: Use, backend: Backend) -> None:
+    use(Account)
+    Account.batch_create([{"id": name, "balance": 100} for name in "abcd"])
+
+    def work(number: int) -> int:
+        moved = 0
+        for turn in range(6):
+            with backend.transaction():
+                Account.create(id=f"{number}-{turn}-in", balance=-1)
+                Account.create(id=f"{number}-{turn}-out", balance=1)
+            moved += 1
+        return moved
+
+    assert together(8, work) == [6] * 8
+    assert sum(row.balance for row in Account.where()) == 400
+    assert Account.count() == 4 + 8 * 12
+
+
+def test_threads_that_race_for_one_record_in_transactions_store_whole_ones(use: Use, backend: Backend) -> None:
+    use(Document, Account)
+    Document.create(id="d")
+
+    def work(number: int) -> bool:
+        document = Document.get("d")
+        try:
+            with backend.transaction():
+                Account.create(id=str(number))
+                document.update(text=str(number), hits=document.hits + 1)
+        except VersionConflictError:
+            return False
+        return True
+
+    results = together(12, work)
+    assert set(map(type, results)) == {bool}, results
+    found = Document.get("d")
+    assert found.hits == results.count(True) == Account.count()
+    assert Account.get(found.text) is not None
