@@ -13,7 +13,6 @@ from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.shared.support import Clock
 
-
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
     "memory": lambda request: InMemoryBackend(),
     "sqlite-file": lambda request: SQLiteBackend(request.getfixturevalue("tmp_path") / "store.db"),
