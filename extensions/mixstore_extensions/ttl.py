@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from mixstore import (
     NOW,
@@ -44,7 +44,7 @@ class TTL(Mixin):
     expires_at: datetime | None = Field(None, index=True)
 
     # required: rows that should expire must not outlive their time just since a backend can't do it
-    Declares: ClassVar[Any] = Declaration(required=True, arguments={"expires_in": _expires_in}, meta={"ttl": timedelta})
+    Declares = Declaration(required=True, arguments={"expires_in": _expires_in}, meta={"ttl": timedelta})
 
     class Expiry(BackendExtension):
         """Hides expired rows by a filter that is part of every read."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
-import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from mixstore import (
     BackendExtension,
@@ -37,7 +35,7 @@ class Versioned(Mixin):
 
     version: int = 0
 
-    Declares: ClassVar[Any] = Declaration(required=True)  # a lock that some backend ignores is none
+    Declares = Declaration(required=True)  # a lock that some backend ignores is none
 
     class VersionCheck(BackendExtension):
         """The version is a condition of the write itself."""
@@ -81,6 +79,8 @@ def retry_on_conflict(attempts: int = 5) -> Callable[[F], F]:
 
             @functools.wraps(function)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
+                import asyncio  # half of the time that importing this module would take
+
                 for attempt in range(1, attempts):
                     try:
                         return await function(*args, **kwargs)
@@ -105,4 +105,6 @@ def retry_on_conflict(attempts: int = 5) -> Callable[[F], F]:
 
 
 def _pause(attempt: int) -> float:
+    import random
+
     return random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt))

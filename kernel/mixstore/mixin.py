@@ -50,7 +50,7 @@ _PARTS = ("required", "arguments", "meta", "options")
 
 
 class Declaration:
-    """What a mixin declares, as a value: `Declares: ClassVar[Any] = Declaration(required=True)`.
+    """What a mixin declares, as a value: `Declares = Declaration(required=True)`.
 
     The same as a nested class `Declares`, for mixins whose users run a type checker: that takes two nested classes of
     one name, in two bases of a model, for a conflict.
@@ -152,7 +152,7 @@ class _Default:
         return self.value[0]
 
 
-IGNORED = (ExtensionType, query_method, _Default)
+IGNORED = (ExtensionType, query_method, Declaration, _Default)
 """What pydantic must not take for a field when it stands in a class body."""
 
 
