@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -93,7 +92,11 @@ def _rank(value: Any) -> tuple[int, Any]:
         return 1, value
     if isinstance(value, (int, float)):
         return 2, value
-    return (3, value) if isinstance(value, str) else (4, json.dumps(value))
+    if isinstance(value, str):
+        return 3, value
+    import json  # slow to import, and hardly anybody stores sets of sets
+
+    return 4, json.dumps(value)
 
 
 def fixed_tuple(described: FieldType, compiler: Compiler) -> Codec:

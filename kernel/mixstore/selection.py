@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -168,6 +167,8 @@ def _check_settings(
     told = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
     if not any(told.values()):
         return
+    import difflib  # slow to import, and only such settings need it
+
     known = {*registry.extensions, *(one.name for one in found), *(one.name for one in _of_all_mixins())}
     for key, names in told.items():
         for name in names:
