@@ -236,6 +236,28 @@ def test_a_strangers_lookup_works_in_the_first_query_of_a_process(run, url):
     )
 
 
+def test_an_extension_hides_rows_by_a_strangers_lookup(run):
+    run(
+        NOTE,
+        """
+        from mixstore import BackendExtension, Mixin, Q
+
+        class Discreet(Mixin):
+            class Hiding(BackendExtension):
+                def veiled(self):
+                    return Q(title__slug="top-secret")
+
+        class Memo(Discreet, Model):
+            id: str = Field(primary_key=True)
+            title: str
+
+        connect("memory://", name="default")
+        Memo.batch_create([{"id": "m1", "title": "Top secret!"}, {"id": "m2", "title": "Lunch"}])
+        assert [memo.id for memo in Memo.all()] == ["m2"]
+        """,
+    )
+
+
 def test_a_backend_that_implements_the_contract_directly_keeps_its_rows(run):
     run(
         NOTE,

@@ -11,6 +11,7 @@ from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperat
 from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
+from mixstore.registry import current
 from mixstore.selection import Candidate, options_of, select
 
 if TYPE_CHECKING:
@@ -227,6 +228,6 @@ def _expressions(
         if not isinstance(expr, Expr):
             raise ConfigurationError(f"{where}: it gives a Q or None, not {type(expr).__name__}", model=schema.model)
         try:
-            yield extension.reveals, resolve(schema, expr)
+            yield extension.reveals, resolve(schema, expr, current().lookups)
         except MixstoreError as error:
             raise ConfigurationError(f"{where}: {error.message}", model=schema.model, hint=error.hint) from error
