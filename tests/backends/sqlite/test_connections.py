@@ -227,13 +227,8 @@ def test_a_lock_that_is_released_in_time_is_no_error(use: Use, path: Path) -> No
 
 def test_a_locked_transaction_changes_nothing(use: Use, store: SQLiteBackend, path: Path) -> None:
     use(Row)
-    with (
-        locked(path),
-        pytest.raises(BackendUnavailableError),  # noqa: PT012 - it is raised at the end of the block
-        store.transaction(),
-    ):
-        Row.create(id="a")
-        Row.create(id="b")
+    with locked(path), pytest.raises(BackendUnavailableError), store.transaction():
+        Row.batch_upsert([{"id": "a"}, {"id": "b"}])
     assert Row.where().count() == 0
 
 

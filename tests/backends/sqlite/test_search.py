@@ -88,9 +88,8 @@ def test_upserts_replace_what_is_found() -> None:
 
 
 def test_a_write_that_failed_leaves_no_trace(store: SQLiteBackend) -> None:
-    with pytest.raises(DuplicateKeyError), store.transaction():  # noqa: PT012 - it is raised at the end of the block
-        Page.create(id="e", title="Unseen")
-        Page.create(id="a", title="Unseen")
+    with pytest.raises(DuplicateKeyError), store.transaction():
+        Page.batch_create([{"id": "e", "title": "Unseen"}, {"id": "a", "title": "Unseen"}])
     assert hits("unseen") == []
 
 
