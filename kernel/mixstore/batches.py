@@ -13,6 +13,8 @@ from mixstore.state import set_state
 from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mixstore.bound import Bound
 
 CHUNK = 1000
@@ -22,11 +24,14 @@ CHUNK = 1000
 class _Batch:
     """The instances of one call, which of them the model has just validated, and what became of each."""
 
-    __slots__ = ("bound", "checked", "errors", "instances", "operation")
+    __slots__ = ("bound", "checked", "errors", "instances", "now", "operation")
 
-    def __init__(self, bound: Bound, operation: Operation, instances: list[Any], checked: list[bool]) -> None:
+    def __init__(
+        self, bound: Bound, operation: Operation, now: datetime, instances: list[Any], checked: list[bool]
+    ) -> None:
         self.bound = bound
         self.operation = operation
+        self.now = now
         self.instances = instances
         self.checked = checked
         self.errors: list[Exception | None] = [None] * len(instances)
@@ -46,7 +51,8 @@ def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
 
     Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
     """
-    todo = _Batch(bound, operation, *_instances(bound, items))
+    now = bound.backend.clock()
+    todo = _Batch(bound, operation, now, *_instances(bound, items, now))
     for positions in todo.chunks():
         if bound.transaction() is not None:
             for index in positions:
@@ -66,7 +72,7 @@ def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
     return todo.instances
 
 
-def _instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool]]:
+def _instances(bound: Bound, items: Iterable[Any], now: datetime) -> tuple[list[Any], list[bool]]:
     instances: list[Any] = []
     checked: list[bool] = []
     errors: list[dict[str, Any]] = []
@@ -80,7 +86,7 @@ def _instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool
             errors.append({"type": "model_type", "loc": (position,), "msg": told})
             continue
         try:
-            instances.append(new_instance(bound, dict(item)))
+            instances.append(new_instance(bound, dict(item), now))
             checked.append(True)
         except ValidationError as error:
             found = error.errors() or [{"type": "value_error", "loc": (), "msg": error.message}]
@@ -99,7 +105,7 @@ def _instances(bound: Bound, items: Iterable[Any]) -> tuple[list[Any], list[bool
 
 def _one(todo: _Batch, index: int) -> Steps:
     try:
-        yield from insert(todo.bound, todo.operation, todo.instances[index], checked=todo.checked[index])
+        yield from insert(todo.bound, todo.operation, todo.instances[index], todo.checked[index], todo.now)
     except MixstoreError as error:
         todo.errors[index] = error
 
@@ -143,7 +149,8 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
         checked = bound.names if todo.checked[index] else ()
         try:
             read = reads.get(index, ())
-            prepared.append((index, prepare_write(bound, operation, instance, instance, None, read, checked=checked)))
+            one = prepare_write(bound, operation, instance, instance, None, read, todo.now, checked=checked)
+            prepared.append((index, one))
         except MixstoreError as error:
             todo.errors[index] = error
     outcomes = yield from _executed(bound, [one.write for _, one in prepared])
@@ -166,7 +173,7 @@ def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     if not known:
         return {}
     rows = yield bound.engine.compile_get(bound, tuple(known.values()))
-    return {index: (living(bound, row),) for index, row in zip(known, rows, strict=True)}
+    return {index: (living(bound, row, todo.now),) for index, row in zip(known, rows, strict=True)}
 
 
 def _executed(bound: Bound, writes: list[Write]) -> Steps:

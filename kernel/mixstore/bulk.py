@@ -66,9 +66,10 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
         try:
             if changes is None:
                 return int((yield from lifecycle.delete(bound, instance, state_of(instance), guard, query.options)))
-            candidate, names = lifecycle.candidate_with(bound, instance, changes)
+            now = lifecycle.moment_of(bound)
+            candidate, names = lifecycle.candidate_with(bound, instance, changes, now)
             state = state_of(instance)
-            yield from lifecycle.update_row(bound, instance, state, candidate, names, guard, query.options)
+            yield from lifecycle.update_row(bound, instance, state, candidate, names, guard, query.options, now)
             return 1
         except NotFoundError:
             return 0

@@ -8,7 +8,7 @@ Each operation is a generator that yields plans and returns its result; the driv
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -34,6 +34,8 @@ from mixstore.state import State, set_state
 from mixstore.write import Operation, Outcome
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mixstore.bound import Bound
     from mixstore.expressions import Expr
     from mixstore.write import KeyValue
@@ -46,12 +48,12 @@ ATTEMPTS = 5
 # -- what the caller gave ---------------------------------------
 
 
-def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()) -> dict[str, Any]:
+def with_arguments(bound: Bound, data: dict[str, Any], now: datetime | None) -> dict[str, Any]:
     """The fields to set: the arguments that mixins declare (`expires_in`) turned into fields."""
     arguments = bound.schema.declared.arguments
     for name in [name for name in data if name in arguments]:
         try:
-            fields = arguments[name](data.pop(name), bound.backend.clock())
+            fields = arguments[name](data.pop(name), now or bound.backend.clock())
         except (ValueError, TypeError) as error:
             raise ValidationError(
                 f"{bound.schema.name}: {name}: {error}",
@@ -72,10 +74,15 @@ def with_arguments(bound: Bound, data: dict[str, Any], taken: Iterable[str] = ()
     return data
 
 
-def new_instance(bound: Bound, data: dict[str, Any]) -> Any:
+def moment_of(bound: Bound) -> datetime | None:
+    """The moment of an operation, where what the caller gives may depend on it; otherwise it is taken later."""
+    return bound.backend.clock() if bound.arguments else None
+
+
+def new_instance(bound: Bound, data: dict[str, Any], now: datetime | None) -> Any:
     """A validated instance of what the caller gave; pydantic's error becomes mixstore's, chained."""
     if bound.arguments:
-        data = with_arguments(bound, data)
+        data = with_arguments(bound, data, now)
     try:
         return bound.validate(data)
     except pydantic.ValidationError as error:
@@ -99,9 +106,11 @@ def refused(bound: Bound, error: pydantic.ValidationError, key: Any = None) -> V
     )
 
 
-def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+def candidate_with(
+    bound: Bound, instance: Any, changes: dict[str, Any], now: datetime | None
+) -> tuple[Any, tuple[str, ...]]:
     """A copy with the changes, each validated by the model as an assignment would be; and the fields they change."""
-    changes = with_arguments(bound, dict(changes))
+    changes = with_arguments(bound, dict(changes), now)
     candidate = bound.candidate(instance)
     for name, value in changes.items():
         if name not in bound.schema.fields:
@@ -124,18 +133,22 @@ def candidate_with(bound: Bound, instance: Any, changes: dict[str, Any]) -> tupl
 
 def create(bound: Bound, data: dict[str, Any]) -> Steps:
     """Store a new row of this data; returns the instance."""
-    return insert(bound, "create", new_instance(bound, data), checked=True)
+    now = moment_of(bound)
+    return insert(bound, "create", new_instance(bound, data, now), checked=True, now=now)
 
 
 def upsert(bound: Bound, data: dict[str, Any]) -> Steps:
     """Store a row of this data, replacing one that is there; returns the instance."""
-    return insert(bound, "upsert", new_instance(bound, data), checked=True)
+    now = moment_of(bound)
+    return insert(bound, "upsert", new_instance(bound, data, now), checked=True, now=now)
 
 
-def insert(bound: Bound, operation: Operation, instance: Any, checked: bool = False) -> Steps:
+def insert(
+    bound: Bound, operation: Operation, instance: Any, checked: bool = False, now: datetime | None = None
+) -> Steps:
     """Store a whole row; `checked` says that the model has just validated the instance."""
     if not bound.plain or bound.transaction() is not None:
-        return (yield from write(bound, operation, instance, None, checked=bound.names if checked else ()))
+        return (yield from write(bound, operation, instance, None, checked=bound.names if checked else (), now=now))
     fixed: dict[str, Any] = {}
     if checked:
         record = bound.encode(instance)
@@ -158,7 +171,8 @@ def save(bound: Bound, instance: Any, state: State | None) -> Steps:
 
 def update(bound: Bound, instance: Any, state: State | None, changes: dict[str, Any]) -> Steps:
     """Validate the changes as assignments on a copy, store them, then apply them to the instance."""
-    return update_row(bound, instance, state, *candidate_with(bound, instance, changes))
+    now = moment_of(bound)
+    return update_row(bound, instance, state, *candidate_with(bound, instance, changes, now), now=now)
 
 
 def update_row(
@@ -169,6 +183,7 @@ def update_row(
     checked: Collection[str] = (),
     guard: Expr | None = None,
     options: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
 ) -> Steps:
     """Store what differs from the row as loaded; `guard` is a further condition on the stored row.
 
@@ -178,7 +193,7 @@ def update_row(
     if not bound.plain or guard is not None or bound.transaction() is not None:
         return (
             yield from write(
-                bound, "update", source, state, target=instance, guard=guard, checked=checked, options=options
+                bound, "update", source, state, target=instance, guard=guard, checked=checked, options=options, now=now
             )
         )
     stored = state.stored if state is not None else None
@@ -235,17 +250,19 @@ def write(
     guard: Expr | None = None,
     checked: Collection[str] = (),
     options: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
 ) -> Steps:
     """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored.
 
     `checked` are the fields that the model has just validated: unless a hook changes them, they are not checked again.
     """
     target = source if target is None else target
+    now = now or bound.backend.clock()
     open_transaction = bound.transaction()
     for _ in range(ATTEMPTS):
-        read = yield from _read_first(bound, asked, source, state)
+        read = yield from _read_first(bound, asked, source, state, now)
         prepared = prepare_write(
-            bound, asked, source, target, state, read, guard=guard, checked=checked, options=options
+            bound, asked, source, target, state, read, now, guard=guard, checked=checked, options=options
         )
         if open_transaction is not None:
             open_transaction.add(prepared)
@@ -272,23 +289,23 @@ def _stored_state(bound: Bound, key: KeyValue) -> Steps:
     return State(bound, rows[0], None, key)
 
 
-def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None) -> Steps:
+def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None, now: datetime) -> Steps:
     """The stored row's values (or None) in a tuple, if an extension declares that it `reads` for this operation."""
     operation = bound.chain.rewrites.get(asked, asked)
     if operation not in bound.chain.reads:
         return ()
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
-    return (living(bound, rows[0]),)
+    return (living(bound, rows[0], now),)
 
 
-def living(bound: Bound, row: Any) -> dict[str, Any] | None:
+def living(bound: Bound, row: Any, now: datetime) -> dict[str, Any] | None:
     """The values of a row that was read before a write; None if there is none or it counts as absent."""
     if row is None:
         return None
     values = bound.values_from_row(row)
     dead = bound.chain.evict
-    return None if dead is not None and evaluate(substitute(dead, {"now": bound.backend.clock()}), values) else values
+    return None if dead is not None and evaluate(substitute(dead, {"now": now}), values) else values
 
 
 # -- transactions -----------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
 from mixstore.errors import NotFoundError, QueryError, nearest
-from mixstore.expressions import Compare, evaluate, substitute
+from mixstore.expressions import Compare, matcher, substitute
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
@@ -91,7 +91,7 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
     found = key_of(bound, key)
     rows = yield _point(bound, found)
     row = rows[0]
-    if row is None or (bound.point_filter is not None and not _visible(bound, row)):
+    if row is None or (bound.point_filter is not None and _visible(bound, row) == [False]):
         return None
     return bound.load(row, found)
 
@@ -113,12 +113,13 @@ def _point(bound: Bound, *keys: KeyValue) -> Any:
     return bound.engine.compile_get(bound, keys)
 
 
-def _visible(bound: Bound, row: Any) -> bool:
-    """Whether a row that was read by its key may be seen."""
+def _visible(bound: Bound, *rows: Any) -> list[bool]:
+    """Which of the rows that were read by their keys may be seen; None is none."""
     wanted = bound.point_filter
     if wanted is None:
-        return True
-    return evaluate(substitute(wanted, {"now": bound.backend.clock()}), bound.values_from_row(row))
+        return [row is not None for row in rows]
+    seen = matcher(substitute(wanted, {"now": bound.backend.clock()}))
+    return [row is not None and seen(bound.values_from_row(row)) for row in rows]
 
 
 def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
@@ -127,7 +128,7 @@ def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
     if not wanted:
         return []
     rows = yield _point(bound, *wanted)
-    return [None if row is None or not _visible(bound, row) else bound.load(row) for row in rows]
+    return [bound.load(row) if seen else None for row, seen in zip(rows, _visible(bound, *rows), strict=True)]
 
 
 def refresh(bound: Bound, instance: Any) -> Steps:
@@ -136,7 +137,7 @@ def refresh(bound: Bound, instance: Any) -> Steps:
     key = state.key if state is not None else required_key(bound, instance)
     rows = yield _point(bound, key)
     row = rows[0]
-    if row is None or not _visible(bound, row):
+    if _visible(bound, row) == [False]:
         raise NotFoundError(
             f"{bound.schema.name} to refresh is not there",
             model=bound.model,

@@ -16,6 +16,8 @@ from mixstore.state import State, set_state
 from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue
@@ -229,7 +231,8 @@ def prepare_write(
     source: Any,
     target: Any,
     state: State | None,
-    read: tuple[Mapping[str, Any] | None, ...] = (),
+    read: tuple[Mapping[str, Any] | None, ...],
+    now: datetime,
     *,
     guard: Expr | None = None,
     checked: Collection[str] = (),
@@ -243,7 +246,6 @@ def prepare_write(
     operation: Operation = chain.rewrites.get(asked, asked)  # type: ignore[assignment]
     candidate = bound.candidate(source)
     trusted = {name: source.__dict__[name] for name in checked}
-    now = bound.backend.clock()
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None
     previous = read[0] if read else (bound.decode(old) if old is not None else None)
