@@ -252,7 +252,7 @@ def test_a_failing_hook_in_a_transaction_drops_all_of_it(store, fails):
 def test_a_failing_after_hook_of_a_transaction_does_not_keep_the_others_from_running(store, fails):
     first, second = Cup(id="a"), Cup(id="b")
     fails["after_write"] = RuntimeError("crack")
-    with pytest.raises(HookError, match="the row is stored"), store.transaction():
+    with pytest.raises(HookError, match="the row is stored"), store.transaction():  # noqa: PT012  (the transaction is the block)
         first.save()
         second.save()
     fails.clear()
@@ -271,7 +271,7 @@ def test_a_hook_may_not_wait_for_a_transaction_of_its_own_backend(store):
         id: str = Field(primary_key=True)
 
     Line.create(id="a")
-    with pytest.raises(TransactionError), store.transaction():
+    with pytest.raises(TransactionError), store.transaction():  # noqa: PT012  (the transaction is the block)
         Line.create(id="b")
 
 
