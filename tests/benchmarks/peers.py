@@ -38,6 +38,7 @@ def measure(rounds: int = ROUNDS) -> Iterator[Line | str]:
         bench = Bench("peers", SIZE, floor, rivals, rounds, {})
         yield from bench.reads()
         yield from bench.writes(BATCH)
+        yield from bench.batch_of_models()
 
 
 def _naive(data: Row) -> Row:

@@ -214,7 +214,7 @@ def measure(rounds: int = ROUNDS) -> Iterator[Line]:
             yield from bench.saves(floor, ours)
             yield from bench.writes(BATCH)
             if size == SIZES[0]:
-                yield from bench.batch_of_models(floor, ours)
+                yield from bench.batch_of_models()
     with tempfile.TemporaryDirectory() as folder:
         floor, _ = stores(Path(folder), SIZES[0])
         kept = Mixstore(Path(folder) / "kept.db", KeptPerson)
@@ -245,7 +245,8 @@ class Bench:
         yield from self._compare("update", "update: get, change one field, store", keys)
 
     def _compare(self, verb: str, told: str, work: list[str]) -> Iterator[Line]:
-        sides = [Side(one.name, getattr(one, verb), prepare=lambda: work) for one in (self.floor, *self.rivals)]
+        everyone: list[Any] = [self.floor, *self.rivals]
+        sides = [Side(one.name, getattr(one, verb), prepare=lambda: work) for one in everyone]
         yield from self._lines(verb, told, sides, len(work))
 
     def writes(self, batch: int) -> Iterator[Line]:
@@ -268,14 +269,12 @@ class Bench:
         ]
         yield from self._lines("save", "update: save() of a loaded instance, one UPDATE", sides, OPERATIONS)
 
-    def batch_of_models(self, floor: Floor, ours: Mixstore) -> Iterator[Line]:
-        """batch_create against a floor that does what it does."""
+    def batch_of_models(self) -> Iterator[Line]:
+        """The batch against a floor that makes models and tuples of the same dicts."""
         told = f"batch of {BATCH:,}, a row; floor: pydantic model and tuple of each dict"
-        sides = [
-            Side(floor.name, floor.batch_of_models, prepare=NewRows(5_000_000, BATCH)),
-            Side(ours.name, ours.batch, prepare=NewRows(5_000_000, BATCH)),
-        ]
-        yield from self._lines("batch", told, sides, BATCH)
+        floor = Side(self.floor.name, self.floor.batch_of_models, NewRows(5_000_000, BATCH))
+        rivals = [Side(one.name, one.batch, NewRows(5_000_000, BATCH)) for one in self.rivals]
+        yield from self._lines("batch", told, [floor, *rivals], BATCH)
 
     def _lines(self, verb: str, told: str, sides: Sequence[Side], operations: int) -> Iterator[Line]:
         yield from compare(
