@@ -201,3 +201,15 @@ class IndexedThing(Model):
     mode: Literal["on", 1] | None = Field(None, index=True)
     ip: IPv4Address | None = Field(None, index=True)
     site: HttpUrl | None = Field(None, index=True)
+
+
+SEVEN: list[dict[str, Any]] = [
+    {"id": "g", "age": 2, "city": "Rome"},
+    {"id": "a", "age": 1, "city": "rome"},
+    {"id": "c", "age": None, "city": "Oslo"},
+    {"id": "B", "age": 2, "city": None},
+    {"id": "e", "age": 1, "city": "Rome", "home": {"city": "Zug"}},
+    {"id": "é", "age": None, "city": "Ärz"},
+    {"id": "f", "age": 3, "city": "", "home": {"city": "Ulm"}},
+]
+"""People with ties, None, and letters that sort by code point."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mixstore import Capability
+from mixstore import Capability, MixstoreError
 
 UTC = timezone.utc
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -55,6 +55,15 @@ def ids(rows: Iterable[Any]) -> list[Any]:
     return [row.id for row in rows]
 
 
+def refusal(call: Callable[[], Any]) -> Any:
+    """The error of mixstore that a call raises, or None."""
+    try:
+        call()
+    except MixstoreError as error:
+        return error
+    return None
+
+
 def same(found: Any, expected: Any) -> bool:
     """Equal, and of the same types all the way down: True is not 1, and 1 is not 1.0."""
     if type(found) is not type(expected) or found != expected:
@@ -71,8 +80,25 @@ def same(found: Any, expected: Any) -> bool:
     return True
 
 
+def paged(question: Any, size: int) -> list[Any]:
+    """The ids of all pages of this size, walked to the end; every page but the last is full."""
+    walked: list[Any] = []
+    cursor = None
+    while True:
+        page = question.limit(size).cursor(cursor).paginate()
+        walked += ids(page.items)
+        cursor = page.cursor
+        if cursor is None:
+            assert len(page.items) <= size
+            return walked
+        assert len(page.items) == size
+
+
 def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Run `work(0)` ... `work(count - 1)` in threads that start at one moment; each result, or the exception it raised."""
+    """Run `work(0)` ... `work(count - 1)` in threads that start at one moment.
+
+    Returns the result of each, or the exception that it raised.
+    """
     gate = threading.Barrier(count)
     results: list[Any] = [None] * count
 

@@ -83,7 +83,7 @@ def test_a_refused_argument_of_a_mixin_is_told_by_position_too(use: Use) -> None
 def test_what_is_no_row_is_told_by_position_too(use: Use) -> None:
     use(Person, Membership)
     for strange in ("a", 5, None, Membership(group="g", member=1)):
-        with pytest.raises(ValidationError, match="not (str|int|NoneType|Membership)") as caught:
+        with pytest.raises(ValidationError, match=f"not {type(strange).__name__}") as caught:
             Person.batch_create([{"id": "a"}, strange])
         assert [error["loc"] for error in caught.value.errors()] == [(1,)]
     assert Person.count() == 0

@@ -10,17 +10,16 @@ import pytest
 from mixstore import (
     Backend,
     DuplicateKeyError,
-    Model,
     NotFoundError,
     QueryError,
     ValidationError,
 )
-from tests.backends.shared.models import Account, Address, Membership, Note, Parcel, Person
+from tests.backends.shared.models import Account, Address, Membership, Person
 
 Use = Callable[..., Any]
 
 
-# -- create ---------------------------------------------------------------------------------------------------------------
+# -- create -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_created_row_is_read_back_equal(use: Use) -> None:
@@ -80,7 +79,7 @@ def test_rows_of_different_models_with_one_key_are_apart(use: Use) -> None:
     assert Account.get("a") is not None
 
 
-# -- upsert ---------------------------------------------------------------------------------------------------------------
+# -- upsert -----------------------------------------------------------------------------------------------------------
 
 
 def test_upsert_creates_a_row(use: Use) -> None:
@@ -106,7 +105,7 @@ def test_an_upserted_instance_can_be_saved(use: Use) -> None:
     assert Person.get("a").age == 4
 
 
-# -- get ------------------------------------------------------------------------------------------------------------------
+# -- get --------------------------------------------------------------------------------------------------------------
 
 
 def test_get_takes_the_key_by_position_or_by_name(use: Use) -> None:
@@ -165,7 +164,7 @@ def test_any_text_is_a_key(use: Use, key: str) -> None:
     assert Person.get("a").name == "other"
 
 
-# -- save and update ------------------------------------------------------------------------------------------------------
+# -- save and update --------------------------------------------------------------------------------------------------
 
 
 def test_save_of_a_new_instance_creates(use: Use) -> None:
@@ -294,7 +293,7 @@ def test_update_of_a_missing_row_is_not_found(use: Use) -> None:
     assert Person.get("a") is None
 
 
-# -- delete and refresh ---------------------------------------------------------------------------------------------------
+# -- delete and refresh -----------------------------------------------------------------------------------------------
 
 
 def test_delete_tells_whether_the_row_was_there(use: Use) -> None:
@@ -355,114 +354,3 @@ def test_refresh_of_a_deleted_row_is_not_found(use: Use) -> None:
     Person.get("a").delete()
     with pytest.raises(NotFoundError):
         person.refresh()
-
-
-# -- other shapes of keys -------------------------------------------------------------------------------------------------
-
-KEYED: list[tuple[type[Model], dict[str, Any], dict[str, Any], dict[str, Any]]] = [
-    (Membership, {"group": "g", "member": 1}, {"group": "g", "member": 2}, {"role": "admin"}),
-    (Note, {"user": "x#y", "number": 1}, {"user": "x", "number": 1}, {"text": "new"}),
-    (Parcel, {"sender": "Bob", "number": 1}, {"sender": "Ann", "number": 1}, {"weight": 2.5}),
-]
-
-
-@pytest.mark.parametrize(("model", "key", "other", "change"), KEYED, ids=lambda value: getattr(value, "__name__", ""))
-def test_every_shape_of_key_carries_a_row_through_its_life(
-    use: Use, model: Any, key: dict[str, Any], other: dict[str, Any], change: dict[str, Any]
-) -> None:
-    use(model)
-    model.create(**other)
-    made = model.create(**key)
-    with pytest.raises(DuplicateKeyError):
-        model.create(**key)
-    assert model.get(**key) == made
-    made.update(**change)
-    assert model.get(**key) == model(**key, **change)
-    model.upsert(**key)
-    assert model.get(**key) == model(**key)
-    assert made.refresh() == model(**key)
-    assert model.batch_get([key, other, key]) == [model(**key), model(**other), model(**key)]
-    assert made.delete() is True
-    assert made.delete() is False
-    assert model.get(**key) is None
-    assert model.all() == [model(**other)]
-
-
-def test_a_key_of_two_fields_needs_both(use: Use) -> None:
-    use(Membership)
-    Membership.create(group="g", member=1)
-    assert Membership.get(("g", 1)).member == 1
-    with pytest.raises(QueryError, match="member"):
-        Membership.get(group="g")
-    with pytest.raises(QueryError, match="2 parts"):
-        Membership.get("g")
-
-
-def test_rendered_keys_with_separators_in_their_values_stay_apart(use: Use) -> None:
-    use(Note)
-    names = ["x", "x#y", "x%23y", "x#NOTE#000001", "", "%"]
-    for name in names:
-        Note.create(user=name, number=1, text=name)
-    assert [Note.get(user=name, number=1).text for name in names] == names
-
-
-# -- async, and the backend's own methods ---------------------------------------------------------------------------------
-
-
-async def test_the_async_verbs_do_what_the_others_do(use: Use) -> None:
-    use(Person)
-    person = await Person.acreate(id="a", name="Ann")
-    with pytest.raises(DuplicateKeyError):
-        await Person.acreate(id="a")
-    await Person.aupsert(id="a", name="Bea")
-    assert (await Person.aget("a")).name == "Bea"
-    await person.aupdate(age=4)
-    person.name = "Cy"
-    await person.asave()
-    assert (await person.arefresh()).name == "Cy"
-    assert await Person.acount(age=4) == 1
-    assert await Person.aexists(age=5) is False
-    assert await Person.abatch_create([{"id": "b"}, {"id": "c"}]) == [Person(id="b"), Person(id="c")]
-    assert [None if one is None else one.id for one in await Person.abatch_get(["c", "x"])] == ["c", None]
-    await Person.abatch_upsert([{"id": "b", "age": 1}])
-    assert len(await Person.aall()) == 3
-    assert await person.adelete() is True
-    assert await person.adelete() is False
-    with pytest.raises(NotFoundError):
-        await person.asave()
-
-
-def test_a_backend_answers_with_values_by_field(use: Use, backend: Backend) -> None:
-    use(Person)
-    row = backend.create(Person, {"id": "a", "age": "3", "home": {"city": "Rome"}})
-    assert row["age"] == 3
-    assert row["home"] == Address(city="Rome")
-    assert backend.get(Person, id="a") == row
-    assert backend.get(Person, id="b") is None
-    assert backend.upsert(Person, {"id": "a", "age": 4})["home"] is None
-    assert backend.update(Person, Person(id="a", age=5))["age"] == 5
-    assert backend.count(Person, age=5) == 1
-    assert backend.exists(Person, age=4) is False
-    assert backend.batch_create(Person, [{"id": "b"}])[0]["id"] == "b"
-    assert backend.batch_get(Person, ["b", "x"])[1] is None
-    assert [one.id for one in backend.query(Person).filter(age__gte=5).limit(10).all()] == ["a"]
-    assert backend.delete(Person, Person(id="a")) is True
-    assert backend.delete(Person, Person(id="a")) is False
-
-
-def test_a_backend_raises_the_errors_of_its_contract(use: Use, backend: Backend) -> None:
-    use(Person)
-    backend.create(Person, {"id": "a"})
-    with pytest.raises(DuplicateKeyError):
-        backend.create(Person, {"id": "a"})
-    with pytest.raises(NotFoundError):
-        backend.update(Person, Person(id="b"))
-    with pytest.raises(ValidationError):
-        backend.upsert(Person, {"id": "a", "age": "old"})
-
-
-def test_initialize_twice_keeps_the_rows(use: Use, backend: Backend) -> None:
-    use(Person)
-    Person.create(id="a")
-    backend.initialize(Person)
-    assert Person.get("a") is not None

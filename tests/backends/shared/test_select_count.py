@@ -136,7 +136,7 @@ def test_after_load_runs_once_a_row_and_not_for_selected_values(use: Use) -> Non
     assert Loud.where(id="a").select("loaded").one() == {"loaded": 0}
 
 
-# -- explain --------------------------------------------------------------------------------------------------------------
+# -- explain ----------------------------------------------------------------------------------------------------------
 
 
 def test_explain_says_what_would_happen_without_doing_it(people: Any, backend: Backend) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -55,13 +53,12 @@ def test_one_failing_write_leaves_nothing_behind(use: Use, backend: Backend) -> 
     use(Person, Account)
     Account.create(id="taken")
     old, gone = Person.create(id="old", name="before"), Person.create(id="gone", email="g@x.org")
-    with pytest.raises(DuplicateKeyError) as caught:  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="a", email="a@x.org")
-            old.update(name="after")
-            gone.delete()
-            Account.create(id="taken")
-            Person.create(id="z")
+    with pytest.raises(DuplicateKeyError) as caught, backend.transaction():  # noqa: PT012
+        Person.create(id="a", email="a@x.org")
+        old.update(name="after")
+        gone.delete()
+        Account.create(id="taken")
+        Person.create(id="z")
     assert caught.value.model is Account
     assert caught.value.key == "taken"
     assert ids(Person.where().order_by("id").all()) == ["gone", "old"]
@@ -77,16 +74,14 @@ def test_an_error_names_the_write_that_failed(use: Use, backend: Backend) -> Non
     Document.get("d").update(text="theirs")
     gone = Person.create(id="p")
     Person.get("p").delete()
-    with pytest.raises(VersionConflictError) as conflict:  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="a")
-            document.update(text="mine")
+    with pytest.raises(VersionConflictError) as conflict, backend.transaction():  # noqa: PT012
+        Person.create(id="a")
+        document.update(text="mine")
     assert (conflict.value.model, conflict.value.key) == (Document, "d")
     assert (conflict.value.expected, conflict.value.stored) == (1, 2)
-    with pytest.raises(NotFoundError) as missing:  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="a")
-            gone.update(name="x")
+    with pytest.raises(NotFoundError) as missing, backend.transaction():  # noqa: PT012
+        Person.create(id="a")
+        gone.update(name="x")
     assert (missing.value.model, missing.value.key) == (Person, "p")
     assert Person.get("a") is None
     assert Document.get("d").text == "theirs"
@@ -95,11 +90,10 @@ def test_an_error_names_the_write_that_failed(use: Use, backend: Backend) -> Non
 def test_an_exception_in_the_block_drops_the_buffer(use: Use, backend: Backend) -> None:
     use(Person)
     person = Person.create(id="a", age=1)
-    with pytest.raises(RuntimeError, match="stop"):  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="b")
-            person.update(age=2)
-            raise RuntimeError("stop")
+    with pytest.raises(RuntimeError, match="stop"), backend.transaction():  # noqa: PT012
+        Person.create(id="b")
+        person.update(age=2)
+        raise RuntimeError("stop")
     assert person.age == 1
     assert ids(Person.all()) == ["a"]
     person.update(age=3)
@@ -130,11 +124,10 @@ def test_instances_of_a_failed_commit_stay_as_they_were(use: Use, backend: Backe
     use(Person, Document)
     Person.create(id="taken")
     document, fresh = Document.create(id="d"), Person(id="b")
-    with pytest.raises(DuplicateKeyError):  # noqa: PT012
-        with backend.transaction():
-            document.update(text="new")
-            fresh.save()
-            Person.create(id="taken")
+    with pytest.raises(DuplicateKeyError), backend.transaction():  # noqa: PT012
+        document.update(text="new")
+        fresh.save()
+        Person.create(id="taken")
     assert (document.text, document.version) == ("", 1)
     document.update(text="other")
     assert fresh.save() is fresh
@@ -195,10 +188,9 @@ def test_other_records_and_queries_show_what_is_committed(use: Use, backend: Bac
 def test_delete_by_query_is_buffered(use: Use, backend: Backend) -> None:
     use(Person)
     Person.batch_create([{"id": name} for name in "abc"])
-    with pytest.raises(RuntimeError):  # noqa: PT012
-        with backend.transaction():
-            assert Person.where(id__lt="c").delete() == 2
-            raise RuntimeError
+    with pytest.raises(RuntimeError), backend.transaction():  # noqa: PT012
+        assert Person.where(id__lt="c").delete() == 2
+        raise RuntimeError
     assert Person.count() == 3
     with backend.transaction():
         Person.where(id__lt="c").delete()
@@ -216,9 +208,8 @@ def test_a_batch_is_buffered_with_the_rest(use: Use, backend: Backend) -> None:
         assert Person.count() == 1
     assert Person.get("taken").age == 1
     assert Person.count() == 3
-    with pytest.raises(DuplicateKeyError):  # noqa: PT012
-        with backend.transaction():
-            Person.batch_create([{"id": "c"}, {"id": "a"}])
+    with pytest.raises(DuplicateKeyError), backend.transaction():
+        Person.batch_create([{"id": "c"}, {"id": "a"}])
     assert Person.count() == 3
 
 
@@ -332,10 +323,9 @@ def test_a_stale_version_drops_the_whole_transaction(use: Use, backend: Backend)
     use(Document)
     first, second = Document.create(id="a"), Document.create(id="b")
     Document.get("b").update(text="theirs")
-    with pytest.raises(VersionConflictError):  # noqa: PT012
-        with backend.transaction():
-            first.update(text="mine")
-            second.update(text="mine")
+    with pytest.raises(VersionConflictError), backend.transaction():  # noqa: PT012
+        first.update(text="mine")
+        second.update(text="mine")
     assert Document.get("a").text == ""
     assert (first.version, second.version) == (1, 1)
 
@@ -343,113 +333,8 @@ def test_a_stale_version_drops_the_whole_transaction(use: Use, backend: Backend)
 def test_a_row_that_changes_between_the_query_and_the_commit_drops_the_transaction(use: Use, backend: Backend) -> None:
     use(Person)
     Person.batch_create([{"id": "a", "age": 1}, {"id": "b", "age": 1}])
-    with pytest.raises(ConflictError):  # noqa: PT012
-        with backend.transaction():
-            Person.where(age=1).update(city="x")
-            together(1, lambda n: Person.get("b").update(age=9))
+    with pytest.raises(ConflictError), backend.transaction():  # noqa: PT012
+        Person.where(age=1).update(city="x")
+        together(1, lambda n: Person.get("b").update(age=9))
     assert Person.where(city="x").count() == 0
     assert Person.get("b").age == 9
-
-
-# -- tasks and threads ----------------------------------------------------------------------------------------------------
-
-
-async def test_async_blocks_commit_all_or_nothing(use: Use, backend: Backend) -> None:
-    use(Person, Account)
-    async with backend.transaction():
-        person = await Person.acreate(id="a")
-        await Account.acreate(id="a", owner="a")
-        with pytest.raises(TransactionError):
-            await Person.aget("a")
-        assert await Person.acount() == 0
-    assert (await Account.aget("a")).owner == "a"
-    await person.aupdate(age=1)
-    with pytest.raises(DuplicateKeyError):
-        async with backend.transaction():
-            await Person.acreate(id="b")
-            await Account.acreate(id="a")
-    assert await Person.aget("b") is None
-    with pytest.raises(RuntimeError):
-        async with backend.transaction():
-            await Person.acreate(id="b")
-            raise RuntimeError
-    assert await Person.acount() == 1
-
-
-async def test_tasks_side_by_side_have_their_own_transactions(use: Use, backend: Backend) -> None:
-    use(Account)
-
-    async def work(number: int) -> None:
-        async with backend.transaction():
-            await Account.acreate(id=f"{number}a")
-            await asyncio.sleep(0.002 * (number % 3))
-            await Account.acreate(id=f"{number}b")
-            if number % 2:
-                raise RuntimeError
-
-    results = await asyncio.gather(*(work(number) for number in range(8)), return_exceptions=True)
-    assert [type(one) for one in results] == [type(None), RuntimeError] * 4
-    expected = sorted(f"{number}{part}" for number in range(0, 8, 2) for part in "ab")
-    assert sorted(ids(await Account.aall())) == expected
-
-
-async def test_a_task_started_inside_can_not_use_the_transaction(use: Use, backend: Backend) -> None:
-    use(Person)
-    async with backend.transaction():
-        await Person.acreate(id="a")
-        with pytest.raises(TransactionError, match="another task or thread"):
-            await asyncio.create_task(Person.acreate(id="b"))
-        with pytest.raises(TransactionError, match="another task or thread"):
-            await asyncio.to_thread(Person.create, id="c")
-    assert ids(await Person.aall()) == ["a"]
-
-
-def test_another_thread_does_not_see_the_transaction(use: Use, backend: Backend) -> None:
-    use(Person)
-    with pytest.raises(RuntimeError):  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="a")
-            thread = threading.Thread(target=lambda: Person.create(id="b"))
-            thread.start()
-            thread.join()
-            raise RuntimeError
-    assert ids(Person.all()) == ["b"]
-
-
-def test_threads_move_money_without_losing_any(use: Use, backend: Backend) -> None:
-    use(Account)
-    Account.batch_create([{"id": name, "balance": 100} for name in "abcd"])
-
-    def work(number: int) -> int:
-        moved = 0
-        for turn in range(6):
-            with backend.transaction():
-                Account.create(id=f"{number}-{turn}-in", balance=-1)
-                Account.create(id=f"{number}-{turn}-out", balance=1)
-            moved += 1
-        return moved
-
-    assert together(8, work) == [6] * 8
-    assert sum(row.balance for row in Account.where()) == 400
-    assert Account.count() == 4 + 8 * 12
-
-
-def test_threads_that_race_for_one_record_in_transactions_store_whole_ones(use: Use, backend: Backend) -> None:
-    use(Document, Account)
-    Document.create(id="d")
-
-    def work(number: int) -> bool:
-        document = Document.get("d")
-        try:
-            with backend.transaction():
-                Account.create(id=str(number))
-                document.update(text=str(number), hits=document.hits + 1)
-        except VersionConflictError:
-            return False
-        return True
-
-    results = together(12, work)
-    assert set(map(type, results)) == {bool}, results
-    found = Document.get("d")
-    assert found.hits == results.count(True) == Account.count()
-    assert Account.get(found.text) is not None

@@ -245,10 +245,9 @@ def test_a_batch_upsert_moves_a_value_when_its_rows_allow_it(use: Use) -> None:
 @atomic
 def test_a_transaction_refuses_two_rows_with_one_value_and_stores_none(use: Use, backend: Backend) -> None:
     use(Person)
-    with pytest.raises(DuplicateKeyError) as caught:  # noqa: PT012
-        with backend.transaction():
-            Person.create(id="a", email="x")
-            Person.create(id="b", email="x")
+    with pytest.raises(DuplicateKeyError) as caught, backend.transaction():  # noqa: PT012
+        Person.create(id="a", email="x")
+        Person.create(id="b", email="x")
     assert (caught.value.field, caught.value.key) == ("email", "b")
     assert Person.count() == 0
     Person.create(id="c", email="x")

@@ -1,22 +1,25 @@
-"""Order and ties, limit and offset, cursors, streaming: all of them after the filter, on every backend."""
+"""Limit, offset and cursors: all of them after filter and order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import HttpUrl
 
 import mixstore
 from mixstore import InvalidCursorError, MultipleResultsError, NotFoundError, Q, QueryError
-from tests.backends.shared.models import Address, Color, IndexedThing, Level, Membership, Note, Parcel, Person, Thing
-from tests.backends.shared.support import NOON, examples, ids
+from tests.backends.shared.models import (
+    SEVEN,
+    Membership,
+    Note,
+    Parcel,
+    Person,
+    Thing,
+)
+from tests.backends.shared.support import examples, ids, paged
 
 Use = Callable[..., Any]
 
@@ -25,89 +28,13 @@ Use = Callable[..., Any]
 def people(use: Use) -> Any:
     """Seven people, with ties and None."""
     use(Person)
-    Person.batch_create(
-        [
-            {"id": "g", "age": 2, "city": "Rome"},
-            {"id": "a", "age": 1, "city": "rome"},
-            {"id": "c", "age": None, "city": "Oslo"},
-            {"id": "B", "age": 2, "city": None},
-            {"id": "e", "age": 1, "city": "Rome", "home": {"city": "Zug"}},
-            {"id": "é", "age": None, "city": "Ärz"},
-            {"id": "f", "age": 3, "city": "", "home": {"city": "Ulm"}},
-        ]
-    )
+    Person.batch_create(SEVEN)
     return Person
 
 
 def found(question: Any) -> str:
     """The ids in the order of the rows, as one text."""
     return "".join(ids(question.all()))
-
-
-# -- order ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        (["id"], "Bacefgé"),
-        (["-id"], "égfecaB"),
-        (["age"], "céaeBgf"),
-        (["-age"], "fBgaecé"),
-        (["age", "-id"], "écea" + "gBf"),
-        (["city"], "Bfcegaé"),
-        (["-city"], "éaegcfB"),
-        (["city", "-age"], "Bfcgeaé"),
-        (["-age", "city", "-id"], "fBgeacé"),
-        (["home__city"], "Bacgéfe"),
-        (["-home__city", "id"], "efBacgé"),
-    ],
-)
-def test_rows_come_in_order_none_first_ties_by_key(people: Any, order: list[str], expected: str) -> None:
-    assert found(people.where().order_by(*order)) == expected
-
-
-def test_an_order_replaces_an_earlier_one(people: Any) -> None:
-    assert found(people.where().order_by("-id").order_by("age", "id")) == "céaeBgf"
-
-
-@pytest.mark.parametrize(
-    ("field", "values"),
-    [
-        ("text", [None, "", "A", "Z", "a", "ab", "z", "é", "ﬀ", "𝔘", "\U0010ffff"]),
-        ("number", [None, -(2**63), -1, 0, 9, 10, 2**53, 2**53 + 1, 2**63 - 1]),
-        ("real", [None, float("-inf"), -1.5, 0.0, 5e-324, 0.1, 1e300, float("inf")]),
-        ("price", [None, Decimal("-10"), Decimal("-9.5"), Decimal(0), Decimal("0.1"), Decimal(9), Decimal("10.01")]),
-        ("flag", [None, False, True]),
-        ("raw", [None, b"", b"\0", b"a", b"a\0", b"b", b"\xff"]),
-        ("moment", [None, *(NOON + timedelta(microseconds=n) for n in (-(10**16), -1, 0, 1, 10**6))]),
-        ("day", [None, *(NOON.date() + timedelta(days=n) for n in (-700000, 0, 1))]),
-        ("hour", [None, *(NOON.time().replace(microsecond=n) for n in (0, 1, 999999))]),
-        ("span", [None, timedelta(days=-1), timedelta(0), timedelta(microseconds=1), timedelta(days=10000)]),
-        ("uuid", [None, UUID(int=0), UUID(int=1), UUID(int=2**64), UUID(int=2**127)]),
-        ("color", [None, Color.BLUE, Color.GREEN, Color.RED]),
-        ("level", [None, Level.LOW, Level.HIGH]),
-        ("ip", [None, "0.0.0.0", "9.0.0.1", "10.0.0.1", "200.0.0.0"]),
-        ("site", [None, HttpUrl("http://b.org"), HttpUrl("https://a.org"), HttpUrl("https://a.org/x")]),
-    ],
-)
-def test_every_plain_kind_orders_by_its_meaning(use: Use, field: str, values: list[Any]) -> None:
-    use(Thing, IndexedThing)
-    shuffled = sorted(range(len(values)), key=lambda n: (n * 7) % 5)
-    for model in (Thing, IndexedThing):
-        model.batch_create([{"id": n, field: values[n]} for n in shuffled])
-        assert ids(model.where().order_by(field).all()) == list(range(len(values)))
-        assert ids(model.where().order_by(f"-{field}").all()) == list(reversed(range(len(values))))
-        assert paged(model.where().order_by(field), 2) == list(range(len(values)))
-        assert paged(model.where().order_by(f"-{field}"), 3) == list(reversed(range(len(values))))
-
-
-@pytest.mark.parametrize(
-    "name", ["agee", "-agee", "home__ctiy", "age__gt", "tags", "home", "notes", "notes__x", "", "-"]
-)
-def test_what_has_no_order_is_refused(people: Any, name: str) -> None:
-    with pytest.raises(QueryError):
-        people.where().order_by(name).all()
 
 
 # -- limit, offset, first, last, one ----------------------------------------------------------------------------------
@@ -193,21 +120,7 @@ def test_one_and_get_want_a_single_row(people: Any) -> None:
     assert people.where(age=1).order_by("id").limit(1).one().id == "a"
 
 
-# -- pages ----------------------------------------------------------------------------------------------------------------
-
-
-def paged(question: Any, size: int) -> list[Any]:
-    """The ids of all pages of this size, walked to the end; every page but the last is full."""
-    walked: list[Any] = []
-    cursor = None
-    while True:
-        page = question.limit(size).cursor(cursor).paginate()
-        walked += ids(page.items)
-        cursor = page.cursor
-        if cursor is None:
-            assert len(page.items) <= size
-            return walked
-        assert len(page.items) == size
+# -- pages ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8, 100])
@@ -355,60 +268,6 @@ def test_pages_go_on_where_they_were_while_others_write(people: Any) -> None:
     assert found(people.where().cursor(first.cursor)) == "dfgé"
 
 
-# -- streaming ------------------------------------------------------------------------------------------------------------
-
-
-def test_iteration_gives_every_row_once_across_its_pages(use: Use) -> None:
-    use(Thing)
-    Thing.batch_create([{"id": n, "number": n % 7} for n in range(1203)])
-    assert ids(Thing.where()) == list(range(1203))
-    assert ids(Thing.where(number=3)) == [n for n in range(1203) if n % 7 == 3]
-    expected = sorted(range(1203), key=lambda n: (-(n % 7), n))
-    assert ids(Thing.where().order_by("-number")) == expected
-    assert ids(Thing.where().order_by("-number").limit(700).offset(10)) == expected[10:710]
-    assert ids(Thing.where().limit(500)) == list(range(500))
-    assert sum(1 for _ in Thing.where().select("id")) == 1203
-
-
-async def test_async_iteration_gives_every_row_once(use: Use) -> None:
-    use(Thing)
-    await Thing.abatch_create([{"id": n} for n in range(701)])
-    assert [row.id async for row in Thing.where()] == list(range(701))
-    assert [row.id async for row in Thing.where().order_by("-id").limit(3)] == [700, 699, 698]
-
-
-def test_iteration_streams_and_sees_rows_written_behind_its_page(use: Use) -> None:
-    use(Thing)
-    Thing.batch_create([{"id": n} for n in range(0, 2000, 2)])
-    seen = []
-    for row in Thing.where():
-        if not seen:
-            Thing.create(id=1999)
-            Thing.create(id=-1)
-        if row.id == 100:
-            Thing.get(1500).delete()
-            Thing.get(0).delete()
-        seen.append(row.id)
-    assert seen == [n for n in range(0, 2000, 2) if n != 1500] + [1999]
-
-
-def test_rows_deleted_while_iterating_are_each_met_once(use: Use) -> None:
-    use(Thing)
-    Thing.batch_create([{"id": n} for n in range(1100)])
-    assert [row.delete() for row in Thing.where()] == [True] * 1100
-    assert Thing.count() == 0
-
-
-def test_a_half_consumed_iteration_leaves_nothing_open(use: Use) -> None:
-    use(Thing)
-    Thing.batch_create([{"id": n} for n in range(600)])
-    rows = iter(Thing.where())
-    assert next(rows).id == 0
-    Thing.get(599).update(number=1)
-    del rows
-    assert Thing.where().delete() == 600
-
-
 async def test_the_async_ends_do_what_the_others_do(people: Any) -> None:
     question = people.where(age__isnull=False).order_by("-age", "id")
     assert ids(await question.aall()) == list("fBgae")
@@ -452,10 +311,3 @@ def test_any_pages_together_are_the_whole_sorted_result(
     assert ids(question.all()) == ids(expected)
     assert paged(question, size) == ids(expected)
     assert ids(question.limit(size).offset(1).all()) == ids(expected)[1 : size + 1]
-
-
-def test_a_nested_model_has_no_order_of_its_own_but_its_fields_have(use: Use) -> None:
-    use(Thing)
-    Thing.batch_create([{"id": 1, "address": Address(city="b")}, {"id": 2, "address": Address(city="a")}, {"id": 3}])
-    assert ids(Thing.where().order_by("address__city").all()) == [3, 2, 1]
-    assert ids(Thing.where().order_by("-address__floor", "-address__city").all()) == [1, 2, 3]
