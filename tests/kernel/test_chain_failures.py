@@ -271,7 +271,7 @@ def test_a_hook_may_not_wait_for_a_transaction_of_its_own_backend(store):
         id: str = Field(primary_key=True)
 
     Line.create(id="a")
-    with pytest.raises(TransactionError), store.transaction():  # noqa: PT012  (the transaction is the block)
+    with pytest.raises(TransactionError), store.transaction():
         Line.create(id="b")
 
 
