@@ -9,8 +9,8 @@ from __future__ import annotations
 import decimal
 import importlib
 import importlib.util
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,8 @@ def measure(rounds: int = ROUNDS) -> Iterator[Line | str]:
             yield f"{name} is not installed and left out; pip install 'mixstore[bench]' brings it"
     if not makers:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        floor, _ = stores(Path(folder), SIZE)
-        rivals = [make(Path(folder) / f"{name}.db") for name, make in makers.items()]
+    with stores(SIZE) as (folder, floor, _), ExitStack() as stack:
+        rivals = [stack.enter_context(closing(make(folder / f"{name}.db"))) for name, make in makers.items()]
         for one in rivals:
             one.batch(rows(SIZE))
         bench = Bench("peers", SIZE, floor, rivals, rounds, {})
@@ -55,6 +54,10 @@ class Peewee:
         self.db = peewee.SqliteDatabase(str(path), pragmas={"journal_mode": "wal", "synchronous": SYNCHRONOUS})
         self.model = _peewee_model(peewee, self.db)
         self.db.create_tables([self.model])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
 
     def insert(self, some: list[Row]) -> None:
         """`U.create(**data)`."""
@@ -124,6 +127,10 @@ class SQLAlchemy:
 
         self.model = _sqlalchemy_model(sql, orm)
         self.model.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Close the connections of the pool."""
+        self.engine.dispose()
 
     def insert(self, some: list[Row]) -> None:
         """`session.add()` and commit, a session each."""

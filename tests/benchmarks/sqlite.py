@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from measuring import Line, Side, compare
@@ -48,6 +49,9 @@ class Store(Protocol):
     def update(self, keys: list[str]) -> object:
         """Read each row, change its age, store that."""
 
+    def close(self) -> None:
+        """Give the file back."""
+
 
 def as_tuple(one: Any) -> tuple[Any, ...]:
     """A model by hand as parameters: each type in the form that SQLite can hold, and nothing looked at twice."""
@@ -70,6 +74,10 @@ class Floor:
         self.insert_sql = f"INSERT INTO Person ({names}) VALUES ({', '.join('?' * len(COLUMNS))})"
         self.get_sql = f"SELECT {names} FROM Person WHERE id = ?"
         self.query_sql = f"SELECT {names} FROM Person WHERE city = ?"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
 
     def tuples(self, some: list[Row]) -> list[tuple[Any, ...]]:
         """Ready-made parameters; made off the clock."""
@@ -132,6 +140,10 @@ class Mixstore:
         model.bind(self.backend)
         self.backend.initialize(model)
 
+    def close(self) -> None:
+        """Close the backend."""
+        self.backend.close()
+
     def insert(self, some: list[Row]) -> None:
         """`U.create(**data)`."""
         create = self.model.create
@@ -186,40 +198,40 @@ class NewRows:
         return self.convert([row(number, f"new-{number % 1000}") for number in range(first, self.next)])
 
 
-def stores(folder: Path, size: int) -> tuple[Floor, Mixstore]:
-    """The floor and mixstore with so many rows, each in a file of its own, in the table that mixstore made."""
-    ours = Mixstore(folder / "mixstore.db", Person)
-    found = sqlite3.connect(folder / "mixstore.db")
-    schema = [
-        sql
-        for (sql,) in found.execute(
-            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name = 'Person' ORDER BY type DESC"
-        )
-    ]
-    found.close()
-    floor = Floor(folder / "floor.db", schema)
-    some = rows(size)
-    ours.batch(some)
-    floor.batch(floor.tuples(some))
-    return floor, ours
+@contextmanager
+def stores(size: int) -> Iterator[tuple[Path, Floor, Mixstore]]:
+    """A temporary folder, and in it the floor and mixstore with so many rows, in the table that mixstore made."""
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        ours = stack.enter_context(closing(Mixstore(folder / "mixstore.db", Person)))
+        with closing(sqlite3.connect(folder / "mixstore.db")) as found:
+            schema = [
+                sql
+                for (sql,) in found.execute(
+                    "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name = 'Person' ORDER BY type DESC"
+                )
+            ]
+        floor = stack.enter_context(closing(Floor(folder / "floor.db", schema)))
+        some = rows(size)
+        ours.batch(some)
+        floor.batch(floor.tuples(some))
+        yield folder, floor, ours
 
 
 def measure(rounds: int = ROUNDS) -> Iterator[Line]:
     """Every line of the group, as it is measured."""
     for size in SIZES:
-        with tempfile.TemporaryDirectory() as folder:
-            floor, ours = stores(Path(folder), size)
+        with stores(size) as (_, floor, ours):
             bench = Bench("sqlite", size, floor, [ours], rounds, TARGETS)
             yield from bench.reads()
             yield from bench.saves(floor, ours)
             yield from bench.writes(BATCH)
             if size == SIZES[0]:
                 yield from bench.batch_of_models()
-    with tempfile.TemporaryDirectory() as folder:
-        floor, _ = stores(Path(folder), SIZES[0])
-        kept = Mixstore(Path(folder) / "kept.db", KeptPerson)
-        kept.batch(rows(SIZES[0]))
-        bench = Bench("sqlite, TTL + Versioned + Timestamps", SIZES[0], floor, [kept], rounds, {})
+    size = SIZES[0]
+    with stores(size) as (folder, floor, _), closing(Mixstore(folder / "kept.db", KeptPerson)) as kept:
+        kept.batch(rows(size))
+        bench = Bench("sqlite, TTL + Versioned + Timestamps", size, floor, [kept], rounds, {})
         yield from bench.reads()
         yield from bench.writes(OPERATIONS)
 
