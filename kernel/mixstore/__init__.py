@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.backend import Backend, Capability
+from mixstore.bound import Bound
 from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
 from mixstore.config import configure, connect
@@ -33,7 +34,7 @@ from mixstore.errors import (
     ValidationError,
     VersionConflictError,
 )
-from mixstore.expressions import Deferred, Q
+from mixstore.expressions import Deferred, Q, evaluate
 from mixstore.extension import BackendExtension
 from mixstore.fields import Field
 from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
@@ -45,7 +46,9 @@ from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
-from mixstore.write import Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
+from mixstore.schema import ModelSchema, schema_of
+from mixstore.types import FieldType
+from mixstore.write import OK, REMOVE, SKIPPED, Add, Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
 
 if TYPE_CHECKING:
     from mixstore.hookspecs import hookimpl as hookimpl
@@ -54,12 +57,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDeniedError",
+    "Add",
     "Backend",
     "BackendError",
     "BackendExtension",
     "BackendTimeoutError",
     "BackendUnavailableError",
     "BatchError",
+    "Bound",
     "Capability",
     "CompiledAdapter",
     "Condition",
@@ -71,6 +76,7 @@ __all__ = [
     "DuplicateKeyError",
     "Explanation",
     "Field",
+    "FieldType",
     "HookError",
     "InvalidCursorError",
     "Key",
@@ -79,9 +85,11 @@ __all__ = [
     "MixstoreError",
     "Model",
     "ModelAdapter",
+    "ModelSchema",
     "MultipleResultsError",
     "NOW",
     "NotFoundError",
+    "OK",
     "Outcome",
     "Page",
     "Plan",
@@ -92,7 +100,9 @@ __all__ = [
     "QueryBuilder",
     "QueryError",
     "QueryPlan",
+    "REMOVE",
     "Rows",
+    "SKIPPED",
     "ScanWarning",
     "SchemaError",
     "SideWrite",
@@ -111,10 +121,12 @@ __all__ = [
     "before_save",
     "configure",
     "connect",
+    "evaluate",
     "hookimpl",
     "partition_key",
     "query_method",
     "registry",
+    "schema_of",
     "sort_key",
 ]
 

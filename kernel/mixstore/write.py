@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mixstore.expressions import Expr
+from mixstore.expressions import Expr, evaluate
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -77,6 +77,42 @@ class Write:
 
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
+
+    def refused(self, stored: Mapping[str, Any] | None) -> Outcome | None:
+        """The outcome if the row that is stored (None: there is none, or it counts as absent) does not allow the write.
+
+        For engines whose records hold python values; unique values are the engine's own to check.
+        """
+        if stored is None:
+            return Outcome("missing") if self.op in ("update", "delete") else None
+        if self.op == "create" or (self.op == "upsert" and self.absent):
+            return Outcome("exists", stored)
+        if self.condition is not None and not evaluate(self.condition, stored):
+            return Outcome("condition", stored)
+        return None
+
+    def applied_to(self, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """The record after the write, made anew from the one before; None after a delete."""
+        if self.op == "delete":
+            return None
+        return changed(stored, self.changes) if self.op == "update" else self.record
+
+    def fails(self, outcome: Outcome) -> bool:
+        """Whether the outcome stops the unit that the write belongs to: a delete of what is not there does not."""
+        return outcome.status != "ok" and not (self.op == "delete" and outcome.status == "missing")
+
+
+def changed(stored: Mapping[str, Any] | None, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A record with the changes of an update (values, REMOVE, Add) applied."""
+    record = dict(stored or {})
+    for name, value in (changes or {}).items():
+        if value is REMOVE:
+            record.pop(name, None)
+        elif type(value) is Add:
+            record[name] = (record.get(name) or 0) + value.by
+        else:
+            record[name] = value
+    return record
 
 
 class Outcome:

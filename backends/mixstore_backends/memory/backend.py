@@ -14,7 +14,7 @@ from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, matcher, sort_key
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
-from mixstore.write import OK, REMOVE, SKIPPED, Add, Operation, Outcome, Write
+from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
 from mixstore_backends.memory.table import Record, Table
@@ -214,7 +214,7 @@ def _plain(
         elif operation == "update":
             if stored is None:
                 return [Outcome("missing")]
-            record = _changed(stored, changes)
+            record = changed(stored, changes)
         if table.unique and record is not None:
             taken = table.taken(key, record)
             if taken is not None:
@@ -234,7 +234,7 @@ def _together(writes: Sequence[Write]) -> list[Outcome]:
     undo: Undo = []
     for position, write in enumerate(writes):
         outcome = _apply(write, undo)
-        if outcome.status != "ok" and not (write.op == "delete" and outcome.status == "missing"):
+        if write.fails(outcome):
             _roll_back(undo)
             return [outcome if n == position else SKIPPED for n in range(len(writes))]
     return [OK] * len(writes)
@@ -257,12 +257,6 @@ def _roll_back(undo: Undo) -> None:
         table.put(key, record, table.rows.get(key))
 
 
-def _record(write: Write, stored: Record | None) -> Record | None:
-    if write.op == "update":
-        return _changed(stored, write.changes)
-    return None if write.op == "delete" else write.record
-
-
 def _apply(write: Write, undo: Undo) -> Outcome:
     table: Table = write.bound.native
     key = write.key
@@ -272,10 +266,10 @@ def _apply(write: Write, undo: Undo) -> Outcome:
         table.put(key, None, stored)
         undo.append((table, key, stored))
         stored = None
-    refused = _refused(write, stored)
+    refused = write.refused(stored)
     if refused is not None:
         return refused
-    record = _record(write, stored)
+    record = write.applied_to(stored)
     while record is not None and (taken := table.taken(key, record)) is not None:
         name, holder = taken
         held = table.rows[holder]
@@ -287,28 +281,6 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     undo.append((table, key, stored))
     for side in write.side_writes:
         outcome = _apply(side, undo)
-        if outcome.status != "ok" and not (side.op == "delete" and outcome.status == "missing"):
+        if side.fails(outcome):
             return Outcome(outcome.status, None, outcome.field, side)
     return OK
-
-
-def _refused(write: Write, stored: Record | None) -> Outcome | None:
-    if stored is None:
-        return Outcome("missing") if write.op in ("update", "delete") else None
-    if write.op == "create" or (write.op == "upsert" and write.absent):
-        return Outcome("exists", stored)
-    if write.condition is not None and not matcher(write.condition)(stored):
-        return Outcome("condition", stored)
-    return None
-
-
-def _changed(stored: Record | None, changes: dict[str, Any] | None) -> Record:
-    record = dict(stored or {})
-    for name, value in (changes or {}).items():
-        if value is REMOVE:
-            record.pop(name, None)
-        elif isinstance(value, Add):
-            record[name] = (record.get(name) or 0) + value.by
-        else:
-            record[name] = value
-    return record
