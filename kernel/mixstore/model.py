@@ -14,6 +14,7 @@ from mixstore.binding import bound_of
 from mixstore.builder import QueryBuilder
 from mixstore.chain import Entry
 from mixstore.definition import Definition
+from mixstore.errors import ConfigurationError
 from mixstore.fields import Field
 from mixstore.mixin import IGNORED, MixstoreMeta, dataclass_transform
 from mixstore.registry import current
@@ -62,6 +63,10 @@ class Model(BaseModel, metaclass=ModelMeta):
     @classmethod
     def bind(cls, backend: Backend | str | None, /) -> None:
         """Use this backend (or the one of this name or URL) for this class and its subclasses; None takes it back."""
+        if not (backend is None or isinstance(backend, str | Backend)):
+            raise ConfigurationError(
+                f"{cls.__name__}.bind() takes a name, a URL or a Backend, not {backend!r}", model=cls
+            )
         type.__setattr__(cls, "__mixstore_backend__", backend)
         _forget_bounds(cls)
 

@@ -113,18 +113,15 @@ class InMemoryBackend(PlannedBackend):
     def prepare(self, bound: Bound) -> Table:
         with self._lock:
             entity = self.adapter.get_entity_type(bound.model)
-            old = self._tables.get(entity)
-            kept = {} if old is None else old.rows
-            if not bound.chain.serialize:
-                # a class that was defined anew may have lost fields; records then hold nothing but fields
-                named = {*bound.schema.fields, *bound.schema.hidden_key}
-                kept = {key: {name: row[name] for name in row if name in named} for key, row in kept.items()}
-            table = Table(bound.schema, kept.items())
-            self._tables[entity] = table
+            table = self._tables.get(entity)
+            if table is None:
+                table = self._tables[entity] = Table(bound.schema)
+            else:  # a class that was defined anew; instances of the old one may still write here
+                table.reshape(bound.schema)
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
-        if type(self.adapter) is not InMemoryAdapter or bound.schema.hidden_key:
+        if type(self.adapter) is not InMemoryAdapter or bound.schema.hidden_key or bound.native.reshaped:
             return None
         return self.adapter.whole_decoder(bound.model)
 

@@ -101,16 +101,28 @@ class Index:
 class Table:
     """The rows of one entity by key; unique values and indexed fields are kept beside them."""
 
-    def __init__(self, schema: ModelSchema, rows: Iterable[tuple[KeyValue, Record]] = ()) -> None:
+    def __init__(self, schema: ModelSchema) -> None:
+        self.reshaped = False
+        """Whether rows may lack fields, or have more, since they were written for another class."""
         self.rows: dict[KeyValue, Record] = {}
+        self._shape(schema)
+
+    def reshape(self, schema: ModelSchema) -> None:
+        """Keep the rows for a class that is defined anew."""
+        rows = list(self.rows.items())
+        self.reshaped = True
+        self.rows.clear()
+        self._shape(schema)
+        for key, record in rows:
+            self.put(key, record, None)
+
+    def _shape(self, schema: ModelSchema) -> None:
         self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in schema.unique}
         self.indexes: dict[str, Index] = {name: Index() for name in schema.indexed}
         self._keys = SortedForms(key_form)
         self._add_key = self._keys.add
         self._unique = tuple(self.unique.items())
         self._indexes = tuple(self.indexes.items())
-        for key, record in rows:
-            self.put(key, record, None)
 
     def taken(self, key: KeyValue, record: Record) -> tuple[str, KeyValue] | None:
         """The unique field whose value another row holds, and that row's key."""
