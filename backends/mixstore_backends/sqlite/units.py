@@ -51,28 +51,20 @@ class Single(Plan):
 class Unit(Plan):
     """Writes that happen all or not at all, with their side writes."""
 
-    __slots__ = ("steps", "writes")
+    __slots__ = ("units",)
 
     def __init__(self, writes: Sequence[Write]) -> None:
-        self.writes = writes
-        self.steps = [(index, step) for index, write in enumerate(writes) for step in _steps(write)]
+        self.units = [tuple(_steps(write)) for write in writes]
 
     def run(self, connection: sqlite3.Connection) -> list[Outcome]:
-        outcomes = [OK] * len(self.writes)
+        outcomes: list[Outcome] = []
         with transaction(connection):
-            for index, step in self.steps:
-                outcome = run(connection, step)
-                if outcome is OK:
-                    continue
-                own = step.write is self.writes[index]
-                if outcome.status == "missing" and step.write.op == "delete":
-                    outcomes[index] = outcome if own else outcomes[index]
-                    continue
-                connection.execute("ROLLBACK")
-                failed = [SKIPPED] * len(self.writes)
-                # The row of a side write is of another model, which its owner could not read.
-                failed[index] = outcome if own else Outcome(outcome.status, None, outcome.field, step.write)
-                return failed
+            for steps in self.units:
+                outcome = _unit(connection, steps)
+                if steps[0].write.fails(outcome):
+                    connection.execute("ROLLBACK")
+                    return [outcome if one is steps else SKIPPED for one in self.units]
+                outcomes.append(outcome)
         return outcomes
 
 
@@ -100,19 +92,45 @@ class Batch(Plan):
         except sqlite3.IntegrityError as error:
             if errors.taken(error) is None:
                 raise
-            return self._one_by_one(connection)
-        return [OK] * len(self.writes)
+        else:
+            return [OK] * len(self.writes)
+        return Each(self.writes).run(connection)
 
-    def _one_by_one(self, connection: sqlite3.Connection) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+
+class Each(Plan):
+    """Writes of any kind, each atomic by itself, in one transaction, so that the disk is waited for once."""
+
+    __slots__ = ("units",)
+
+    def __init__(self, writes: Sequence[Write]) -> None:
+        self.units = [tuple(_steps(write)) for write in writes]
+
+    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
         with transaction(connection):
-            for write in self.writes:
-                try:
-                    connection.execute(self.sql, self.table.row_of(write.record or {}))
-                    outcomes.append(OK)
-                except sqlite3.IntegrityError as error:
-                    outcomes.append(_told(connection, Step(write), error))
-        return outcomes
+            return [_saved(connection, steps) for steps in self.units]
+
+
+def _saved(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> Outcome:
+    """One write of many, with its side writes; a savepoint takes back what it did if it fails."""
+    connection.execute("SAVEPOINT one")
+    told = _unit(connection, steps)
+    if told.status != "ok":
+        connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+    return told
+
+
+def _unit(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> Outcome:
+    """A write and its side writes, inside a transaction; the outcome of the write, or of a side write that fails."""
+    for step in steps:
+        outcome = run(connection, step)
+        if step is steps[0]:
+            if outcome is not OK:
+                return outcome
+        elif step.write.fails(outcome):
+            # The row of a side write is of another model, which its owner could not read.
+            return Outcome(outcome.status, None, outcome.field, step.write)
+    return OK
 
 
 @contextmanager
@@ -216,18 +234,16 @@ def plain_plan(bound: Bound, op: Operation, key: KeyValue, record: Any, changes:
     return plan_of((Write(op, bound, key, record, changes),))
 
 
-def batch_of(table: Table, writes: Sequence[Write]) -> Plan | None:
-    """The plan of writes that each stand for themselves, if one statement does for all."""
+def batch_of(table: Table, writes: Sequence[Write]) -> Plan:
+    """The plan of writes that each stand for themselves; creates and plain upserts of one kind are one statement."""
     op = writes[0].op
-    if op not in ("create", "upsert"):
-        return None
-    for write in writes:
-        if (
-            write.op != op
-            or write.condition is not None
-            or write.evict is not None
-            or write.side_writes
-            or write.absent
-        ):
-            return None
+    if op not in ("create", "upsert") or any(write.op != op or not _whole(write) for write in writes):
+        return Each(writes)
     return Batch(table, table.insert_sql if op == "create" else table.upsert_sql, writes)
+
+
+def _whole(write: Write) -> bool:
+    """Whether the bare statement is right as long as nothing is in the way of it."""
+    if write.side_writes or write.absent:
+        return False
+    return write.op == "create" or (write.condition is None and write.evict is None)
