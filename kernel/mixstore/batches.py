@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mixstore.checking import check_fields
 from mixstore.errors import BatchError, MixstoreError, ValidationError
 from mixstore.failures import failure
-from mixstore.lifecycle import Steps, insert, living, new_instance
-from mixstore.prepare import PreparedWrite, StaleReadError, check_fields, prepare_write, required_key
+from mixstore.lifecycle import NO_OPTIONS, Steps, insert, living, new_instance
+from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
 
@@ -149,7 +150,9 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
         checked = bound.names if todo.checked[index] else ()
         try:
             read = reads.get(index, ())
-            one = prepare_write(bound, operation, instance, instance, None, read, todo.now, checked=checked)
+            one = prepare_write(
+                bound, operation, instance, instance, None, read, todo.now, checked=checked, options=NO_OPTIONS
+            )
             prepared.append((index, one))
         except MixstoreError as error:
             todo.errors[index] = error
@@ -166,7 +169,7 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     """{position: (stored values or None,)} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
-    if bound.chain.rewrites.get(todo.operation, todo.operation) not in bound.chain.reads:
+    if bound.chain.operation(todo.operation, NO_OPTIONS) not in bound.chain.reads:
         return {}
     keys = {index: bound.key_from(todo.instances[index].__dict__) for index in positions}
     known = {index: key for index, key in keys.items() if key is not None}

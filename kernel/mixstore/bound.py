@@ -13,6 +13,7 @@ from mixstore import codecs
 from mixstore.drivers import adrive, driver
 from mixstore.expressions import TRUE, conjunction
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
+from mixstore.nested import private_defaults
 from mixstore.query import Query
 from mixstore.registry import Event, current
 from mixstore.state import slot_setter
@@ -228,7 +229,7 @@ def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str
         _set_dict(instance, values)
         _set_fields_set(instance, fields)
         _set_extra(instance, None)
-        _set_private(instance, {name: one.get_default() for name, one in private.items()} if private else None)
+        _set_private(instance, private_defaults(model, values) if private else None)
         set_state(instance, state)
         return instance
 

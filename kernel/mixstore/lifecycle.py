@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from mixstore.checking import check_fields
 from mixstore.errors import (
     ConflictError,
     NotFoundError,
@@ -25,7 +26,6 @@ from mixstore.prepare import (
     PreparedWrite,
     StaleReadError,
     apply,
-    check_fields,
     prepare_write,
     required_key,
     same_key,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
+NO_OPTIONS: Mapping[str, Any] = {}
 ATTEMPTS = 5
 """How often a write that depends on a read is tried before it is a ConflictError."""
 
@@ -182,7 +183,7 @@ def update_row(
     candidate: Any = None,
     checked: Collection[str] = (),
     guard: Expr | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
     now: datetime | None = None,
 ) -> Steps:
     """Store what differs from the row as loaded; `guard` is a further condition on the stored row.
@@ -217,7 +218,7 @@ def delete(
     instance: Any,
     state: State | None,
     guard: Expr | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Steps:
     """Delete the row; returns whether it was there."""
     if not bound.plain or guard is not None or bound.transaction() is not None:
@@ -249,7 +250,7 @@ def write(
     target: Any = None,
     guard: Expr | None = None,
     checked: Collection[str] = (),
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
     now: datetime | None = None,
 ) -> Steps:
     """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored.
@@ -260,7 +261,7 @@ def write(
     now = now or bound.backend.clock()
     open_transaction = bound.transaction()
     for _ in range(ATTEMPTS):
-        read = yield from _read_first(bound, asked, source, state, now)
+        read = yield from _read_first(bound, bound.chain.operation(asked, options), source, state, now)
         prepared = prepare_write(
             bound, asked, source, target, state, read, now, guard=guard, checked=checked, options=options
         )
@@ -289,9 +290,8 @@ def _stored_state(bound: Bound, key: KeyValue) -> Steps:
     return State(bound, rows[0], None, key)
 
 
-def _read_first(bound: Bound, asked: Operation, source: Any, state: State | None, now: datetime) -> Steps:
+def _read_first(bound: Bound, operation: Operation, source: Any, state: State | None, now: datetime) -> Steps:
     """The stored row's values (or None) in a tuple, if an extension declares that it `reads` for this operation."""
-    operation = bound.chain.rewrites.get(asked, asked)
     if operation not in bound.chain.reads:
         return ()
     key = state.key if state is not None else required_key(bound, source)

@@ -33,11 +33,12 @@ def construct(model: type[Any], values: dict[str, Any], names: set[str], extra: 
     _set_values(instance, values)
     _set_names(instance, names)
     _set_extra(instance, extra)
-    _set_private(instance, _private(model, values) if model.__private_attributes__ else None)
+    _set_private(instance, private_defaults(model, values) if model.__private_attributes__ else None)
     return instance
 
 
-def _private(model: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+def private_defaults(model: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The private attributes of a new instance that holds these values, as far as they have a default."""
     made: dict[str, Any] = {}
     for name, attribute in model.__private_attributes__.items():
         factory = attribute.default_factory

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
 from mixstore import lookups
+from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
 from mixstore.failures import STORED, failure, hook_failed, hook_gave
@@ -25,70 +24,6 @@ if TYPE_CHECKING:
 
 class StaleReadError(ConflictError):
     """The row that an extension read first has changed; the lifecycle tries again."""
-
-
-def differs(new: Any, old: Any) -> bool:
-    """Whether two stored values are not the same; True is not 1."""
-    return new is not old and (new != old or type(new) is not type(old))
-
-
-# -- fields -----------------------------------------------------
-
-
-def check_fields(
-    bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """(record, values, names): the record of an instance whose changed fields fit their annotation and constraints, the
-    values that these became by that, and the names of the changed fields.
-
-    `old` is the record as loaded, `trusted` values known to be right: what equals them is not checked. The model's own
-    validators don't run. ValidationError names every field that does not fit.
-    """
-    values = instance.__dict__
-    fields = bound.schema.fields
-    record: dict[str, Any] | None
-    try:
-        record = bound.encode(instance)
-    except ValidationError:
-        record = None
-    changed = list(fields) if record is None or old is None else _changed(fields, record, old)
-    fixed: dict[str, Any] = {}
-    errors: list[Any] = []
-    for name in changed:
-        if trusted is not None and name in trusted and not differs(values.get(name), trusted[name]):
-            continue
-        try:
-            value = fields[name].validator(values[name])
-            if value is not values[name]:
-                fixed[name] = value
-        except KeyError:
-            errors.append({"type": "missing", "loc": (name,), "msg": "Field required"})
-        except pydantic.ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
-            errors += [{**one, "loc": (name, *one["loc"])} for one in found]
-    if errors:
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
-        raise ValidationError(
-            f"{bound.schema.name} refuses {told}",
-            errors=errors,
-            field=str(errors[0]["loc"][0]),
-            model=bound.model,
-        )
-    if record is None or fixed:
-        copied = instance.model_copy()
-        copied.__dict__.update(fixed)
-        record = bound.encode(copied)
-        changed = list(fields) if old is None else _changed(fields, record, old)
-    return record, fixed, changed
-
-
-def _changed(fields: Mapping[str, Any], record: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
-    """The fields whose record form differs; what is compared is inlined from `differs`, since this is on every save."""
-    return [
-        name
-        for name, new in record.items()
-        if new is not (was := old.get(name)) and (new != was or type(new) is not type(was)) and name in fields
-    ]
 
 
 def required_key(bound: Bound, instance: Any) -> KeyValue:
@@ -236,14 +171,14 @@ def prepare_write(
     *,
     guard: Expr | None = None,
     checked: Collection[str] = (),
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any],
 ) -> PreparedWrite:
     """Run the write side of the chain.
 
     `read` holds the stored row's values (or None) if an extension asked for them.
     """
     chain = bound.chain
-    operation: Operation = chain.rewrites.get(asked, asked)  # type: ignore[assignment]
+    operation = chain.operation(asked, options)
     candidate = bound.candidate(source)
     trusted = {name: source.__dict__[name] for name in checked}
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
@@ -265,7 +200,7 @@ def prepare_write(
     elif key is None:
         key = required_key(bound, candidate)
     context.key = key
-    visibility = _visibility(bound, operation, options or {}, now)
+    visibility = _visibility(bound, operation, options, now)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
     evict = chain.evict if operation != "delete" else None
     write = Write(

@@ -97,6 +97,8 @@ class ModelSchema:
         self.unique = tuple(name for name, spec in self.fields.items() if spec.option("unique"))
         self.indexed = tuple(name for name, spec in self.fields.items() if spec.option("index"))
         self.searchable = tuple(name for name, spec in self.fields.items() if spec.option("searchable"))
+        self.loose = frozenset(name for name, spec in self.fields.items() if _is_loose(spec.type))
+        """Fields in which values that are equal may be of different types, such as 1 and True."""
         self._check_options()
         self.key_from = self._key_function()
         """The key that these python values make, or None if a part of it is missing."""
@@ -198,6 +200,15 @@ class ModelSchema:
         if name not in self.fields:
             raise SchemaError(f"{self.name} {problem} {name!r}", model=self.model, hint=nearest(name, self.fields))
         return self.fields[name]
+
+
+def _is_loose(described: FieldType, above: tuple[Any, ...] = ()) -> bool:
+    if described.kind in ("any", "union"):
+        return True
+    if described.python in above:
+        return False
+    inner = (*described.args, *described.nested().values())
+    return any(_is_loose(one, (*above, described.python) if described.kind == "model" else above) for one in inner)
 
 
 def _spec(model: type[Any], definition: Definition, name: str, info: Any) -> FieldSpec:

@@ -1,0 +1,160 @@
+"""Whether the values of an instance fit its fields, and which of them changed. No validator of a model runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import pydantic
+from pydantic import BaseModel, TypeAdapter
+
+from mixstore import types
+from mixstore.errors import ValidationError
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+
+
+_known: WeakKeyDictionary[type[BaseModel], dict[str, Callable[[Any], Any]]] = WeakKeyDictionary()
+"""The validators of the fields of nested models, made when one is first looked into."""
+
+
+def differs(new: Any, old: Any) -> bool:
+    """Whether two stored values are not the same; True is not 1."""
+    return new is not old and (new != old or type(new) is not type(old))
+
+
+def alike(new: Any, old: Any) -> bool:
+    """Whether two values are the same down to the types of their elements: [1] and [True] are not."""
+    if new is old:
+        return True
+    if type(new) is not type(old):
+        return False
+    if isinstance(new, BaseModel):
+        return alike(new.__dict__, old.__dict__) and alike(new.__pydantic_extra__, old.__pydantic_extra__)
+    if isinstance(new, dict):
+        return new.keys() == old.keys() and all(alike(value, old[key]) for key, value in new.items())
+    if isinstance(new, list | tuple):
+        return len(new) == len(old) and all(map(alike, new, old))
+    return bool(new == old)
+
+
+def check_fields(
+    bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """(record, values, names): the record of an instance whose changed fields fit their annotation and constraints, the
+    values that these became by that, and the names of the changed fields.
+
+    `old` is the record as loaded, `trusted` values known to be right: what equals them is not checked. The model's own
+    validators don't run. ValidationError names every field that does not fit.
+    """
+    values = instance.__dict__
+    fields = bound.schema.fields
+    record: dict[str, Any] | None
+    try:
+        record = bound.encode(instance)
+    except ValidationError:
+        record = None
+    fixed: dict[str, Any] = {}
+    errors: list[Any] = []
+    for name in _suspects(bound, values, record, old):
+        if trusted is not None and name in trusted and not differs(values.get(name), trusted[name]):
+            continue
+        try:
+            value = values[name]
+        except KeyError:
+            errors.append({"type": "missing", "loc": (name,), "msg": "Field required"})
+            continue
+        try:
+            fitting = _fit(fields[name].validator, value, (name,), errors, fields[name].type.scalar)
+            if not alike(fitting, value):
+                fixed[name] = fitting
+        except RecursionError:
+            errors.append({"type": "recursion_loop", "loc": (name,), "msg": "nested too deeply, or contains itself"})
+    if errors:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
+        raise ValidationError(
+            f"{bound.schema.name} refuses {told}",
+            errors=errors,
+            field=str(errors[0]["loc"][0]),
+            model=bound.model,
+        )
+    if record is None or fixed:
+        copied = instance.model_copy()
+        copied.__dict__.update(fixed)
+        record = bound.encode(copied)
+    return record, fixed, list(fields) if old is None else _changed(bound, record, old)
+
+
+def _suspects(
+    bound: Bound, values: Mapping[str, Any], record: Mapping[str, Any] | None, old: Mapping[str, Any] | None
+) -> list[str]:
+    """The fields to look at: all of a new row, else those that changed."""
+    if old is None:
+        return list(bound.names)
+    if record is not None:
+        return _changed(bound, record, old)
+    loaded = bound.decode(old)
+    return [name for name in bound.names if name not in values or not alike(values[name], loaded[name])]
+
+
+def _changed(bound: Bound, record: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """The fields whose record form differs; what is compared is inlined from `differs`, since this is on every save."""
+    fields, loose = bound.schema.fields, bound.schema.loose
+    return [
+        name
+        for name, new in record.items()
+        if new is not (was := old.get(name))
+        and (new != was or type(new) is not type(was) or (name in loose and not alike(new, was)))
+        and name in fields
+    ]
+
+
+def _fit(
+    validator: Callable[[Any], Any], value: Any, place: tuple[Any, ...], errors: list[Any], scalar: bool = False
+) -> Any:
+    """The value as its annotation has it, nested models included; what does not fit is added to `errors`."""
+    try:
+        fitting = validator(value)
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        errors += [{**one, "loc": (*place, *one["loc"])} for one in found]
+        return value
+    return fitting if scalar else _inside(fitting, place, errors)
+
+
+def _inside(value: Any, place: tuple[Any, ...], errors: list[Any]) -> Any:
+    """pydantic takes instances of nested models as they are, and they may have been changed since they were made."""
+    if isinstance(value, BaseModel):
+        return _nested(value, place, errors)
+    if isinstance(value, dict):
+        return {key: _inside(element, (*place, key), errors) for key, element in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)([_inside(element, (*place, n), errors) for n, element in enumerate(value)])
+    return value
+
+
+def _nested(instance: BaseModel, place: tuple[Any, ...], errors: list[Any]) -> BaseModel:
+    values = instance.__dict__
+    fitting: dict[str, Any] = {}
+    for name, validator in _validators(type(instance)).items():
+        if name in values:
+            fitting[name] = _fit(validator, values[name], (*place, name), errors)
+        else:
+            errors.append({"type": "missing", "loc": (*place, name), "msg": "Field required"})
+    if alike(fitting, values):
+        return instance
+    copied = instance.model_copy()
+    copied.__dict__.update(fitting)
+    return copied
+
+
+def _validators(model: type[BaseModel]) -> dict[str, Callable[[Any], Any]]:
+    known = _known.get(model)
+    if known is None:
+        known = _known[model] = {
+            name: TypeAdapter(types.constrained(types.annotated(info))).validator.validate_python
+            for name, info in model.__pydantic_fields__.items()
+        }
+    return known
