@@ -68,9 +68,9 @@ class TTL(Mixin):
     @classmethod
     def purge_expired(cls) -> int:
         """Remove expired rows physically; returns how many. A row whose time is extended meanwhile stays."""
-        return cls.include_expired().filter(expires_at__lte=NOW).delete()
+        return cls.include_expired().filter(expires_at__lte=NOW).delete(physical=True)
 
     @classmethod
     async def apurge_expired(cls) -> int:
         """`purge_expired()`, awaited."""
-        return await cls.include_expired().filter(expires_at__lte=NOW).adelete()
+        return await cls.include_expired().filter(expires_at__lte=NOW).adelete(physical=True)

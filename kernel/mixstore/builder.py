@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterat
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mixstore import bulk, expressions, lookups, pages, reads
+from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
 from mixstore.expressions import Expr, Q
 from mixstore.query import Explanation, Page, Query, Search
@@ -250,13 +251,16 @@ class QueryBuilder(Generic[M]):
         """`update()`, awaited."""
         return await self._arun(bulk.update_all, changes)  # type: ignore[no-any-return]
 
-    def delete(self) -> int:
-        """Delete every row found, each a conditional write through the chain. Returns the number of rows."""
-        return self._run(bulk.delete_all)  # type: ignore[no-any-return]
+    def delete(self, *, physical: bool = False) -> int:
+        """Delete every row found, each a conditional write through the chain. Returns the number of rows.
 
-    async def adelete(self) -> int:
+        `physical` removes the rows even where an extension turns a delete into something else.
+        """
+        return self.option(**{PHYSICAL: physical})._run(bulk.delete_all)  # type: ignore[no-any-return]
+
+    async def adelete(self, *, physical: bool = False) -> int:
         """`delete()`, awaited."""
-        return await self._arun(bulk.delete_all)  # type: ignore[no-any-return]
+        return await self.option(**{PHYSICAL: physical})._arun(bulk.delete_all)  # type: ignore[no-any-return]
 
     def explain(self) -> Explanation:
         """What `all()` would do: the plan and the native request, without sending it."""

@@ -16,8 +16,11 @@ from mixstore.selection import Candidate, options_of, select
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
+    from mixstore.write import Operation
 
 ALL_OPERATIONS = ("create", "upsert", "update", "delete")
+PHYSICAL = "physical"
+"""The query option under which a delete removes the row even where an extension rewrites it."""
 TREATMENTS = ("refuse", "residual")
 NOW = Deferred("now", lambda environment: environment["now"])
 """The time of an operation, as an operand; one moment for all of it."""
@@ -80,6 +83,14 @@ class Chain:
     """Which rows count as absent; None if all are present."""
     veil: Expr | None = None
     """Which rows are there but can't be seen; None if all can."""
+
+    side_models: tuple[type[Any], ...] = ()
+
+    def operation(self, asked: Operation, options: Mapping[str, Any]) -> Operation:
+        """What is done for what was asked; a physical delete is not rewritten."""
+        if options.get(PHYSICAL):
+            return asked
+        return self.rewrites.get(asked, asked)  # type: ignore[return-value]
 
     @property
     def empty(self) -> bool:
@@ -164,6 +175,7 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
     for one in active:
         _declarations(schema, one, chain)
         _told(schema, one, "configure_backend", schema.model)
+        chain.side_models += tuple(_told(schema, one, "side_models", schema.model))
     chain.dead = tuple(_expressions(schema, [one for one, _ in hooks("dead")], "dead", NOW))
     chain.veiled = tuple(_expressions(schema, [one for one, _ in hooks("veiled")], "veiled"))
     if chain.dead:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -34,6 +34,7 @@ HOOKS = (
     "after_write",
     "after_read",
     "opaque",
+    "side_models",
 )
 
 
@@ -135,6 +136,10 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     def opaque(self, model_class: type[Any]) -> Mapping[str, Literal["refuse", "residual"]]:
         """The fields whose stored value this extension replaces, and what becomes of filters on them."""
         return {}
+
+    def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
+        """The internal models whose rows this extension writes beside the model's; `initialize()` prepares them too."""
+        return ()
 
     def modify_query(self, query: Query) -> Query:
         """The query to run instead; pure. What varies is a `Deferred` operand."""

@@ -184,7 +184,9 @@ class PlannedBackend(Backend):
         return Transaction(self)
 
     def initialize(self, *models: type[Any]) -> None:
-        self.initialize_bound([self.bound(model) for model in models or binding.models_of(self)])
+        asked = [self.bound(model) for model in models or binding.models_of(self)]
+        beside = [self.bound(model) for bound in asked for model in bound.chain.side_models]
+        self.initialize_bound(list(dict.fromkeys([*asked, *beside])))
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend what these models need; nothing by default."""
