@@ -80,7 +80,7 @@ class Backend(ABC):
         """Store a row, replacing the whole of one that is there; never a version conflict. ValidationError."""
 
     @abstractmethod
-    def get(self, model_class: type[Any], **filters: Any) -> dict[str, Any] | None:
+    def get(self, model_class: type[Any], /, **filters: Any) -> dict[str, Any] | None:
         """The row with this primary key, or this value of one unique field; None if there is none."""
 
     @abstractmethod
@@ -96,11 +96,11 @@ class Backend(ABC):
         """A query on this backend: `backend.query(User).filter(age__gte=18).limit(10).all()`."""
 
     @abstractmethod
-    def count(self, model_class: type[Any], **filters: Any) -> int:
+    def count(self, model_class: type[Any], /, **filters: Any) -> int:
         """How many rows match."""
 
     @abstractmethod
-    def exists(self, model_class: type[Any], **filters: Any) -> bool:
+    def exists(self, model_class: type[Any], /, **filters: Any) -> bool:
         """Whether any row matches."""
 
     def batch_create(self, model_class: type[Any], items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

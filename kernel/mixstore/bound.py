@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mixstore import codecs
+from mixstore import assigning, codecs
 from mixstore.drivers import adrive, driver
 from mixstore.expressions import TRUE, conjunction
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
@@ -78,6 +78,11 @@ class Bound:
         self._drive = driver(engine.execute)
         self.run: Callable[[str, Generator[Any, Any, Any]], Any] = self._observed_run if observers else self._drive
         """Execute a lifecycle now: `run(operation, steps)`."""
+
+    @cached_property
+    def fields_only(self) -> assigning.Assign | None:
+        """How several fields are assigned before the validators of the model see them."""
+        return assigning.fields_only(self.model)
 
     # -- driving ------------------------------------------------------------------------------------------------------
 

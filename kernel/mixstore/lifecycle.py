@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from mixstore.assigning import assign
 from mixstore.checking import check_fields
 from mixstore.errors import (
     ConflictError,
@@ -113,7 +114,7 @@ def candidate_with(
     """A copy with the changes, each validated by the model as an assignment would be; and the fields they change."""
     changes = with_arguments(bound, dict(changes), now)
     candidate = bound.candidate(instance)
-    for name, value in changes.items():
+    for name in changes:
         if name not in bound.schema.fields:
             known = [*bound.schema.fields, *bound.schema.declared.arguments]
             raise ValidationError(
@@ -122,10 +123,10 @@ def candidate_with(
                 model=bound.model,
                 hint=nearest(name, known),
             )
-        try:
-            bound.model.__pydantic_validator__.validate_assignment(candidate, name, value)
-        except pydantic.ValidationError as error:
-            raise refused(bound, error, bound.schema.key_from(instance.__dict__)) from error
+    try:
+        assign(candidate, changes, bound.fields_only if len(changes) > 1 else None)
+    except pydantic.ValidationError as error:
+        raise refused(bound, error, bound.schema.key_from(instance.__dict__)) from error
     return candidate, tuple(changes)
 
 

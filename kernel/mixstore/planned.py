@@ -10,7 +10,7 @@ from mixstore import batches, binding, lifecycle, points
 from mixstore.backend import Backend, Capability
 from mixstore.builder import QueryBuilder
 from mixstore.expressions import TRUE, Expr
-from mixstore.state import state_of
+from mixstore.state import State, state_of
 from mixstore.transaction import Transaction
 from mixstore.write import Operation, Write
 
@@ -145,27 +145,36 @@ class PlannedBackend(Backend):
         bound = self.bound(model_class)
         return bound.values_of(bound.run("upsert", lifecycle.upsert(bound, dict(data))))
 
-    def get(self, model_class: type[Any], **filters: Any) -> dict[str, Any] | None:
+    def get(self, model_class: type[Any], /, **filters: Any) -> dict[str, Any] | None:
         bound = self.bound(model_class)
         instance = bound.run("get", points.get(bound, None, filters))
         return None if instance is None else bound.values_of(instance)
 
     def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
         bound = self.bound(model_class)
-        return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance, state_of(instance))))
+        instance, state = self._own(instance)
+        return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance, state)))
 
     def delete(self, model_class: type[Any], instance: Any) -> bool:
         bound = self.bound(model_class)
-        return bool(bound.run("delete", lifecycle.delete(bound, instance, state_of(instance))))
+        instance, state = self._own(instance)
+        return bool(bound.run("delete", lifecycle.delete(bound, instance, state)))
+
+    def _own(self, instance: Any) -> tuple[Any, State | None]:
+        """An instance and its state; one that came from another backend is taken as a new copy, and stays there."""
+        state = state_of(instance)
+        if state is not None and state.bound.backend is not self:
+            return instance.model_copy(), None
+        return instance, state
 
     def query(self, model_class: type[M]) -> QueryBuilder[M]:
         bound = self.bound(model_class)
         return QueryBuilder(QueryBuilder.on(model_class).query, lambda: bound)
 
-    def count(self, model_class: type[Any], **filters: Any) -> int:
+    def count(self, model_class: type[Any], /, **filters: Any) -> int:
         return self.query(model_class).filter(**filters).count()
 
-    def exists(self, model_class: type[Any], **filters: Any) -> bool:
+    def exists(self, model_class: type[Any], /, **filters: Any) -> bool:
         return self.query(model_class).filter(**filters).exists()
 
     def batch_create(self, model_class: type[Any], items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
