@@ -15,7 +15,7 @@ from mixstore.planned import Plan, PlannedBackend, QueryPlan
 from mixstore_backends.sqlite import ddl, errors, queries, units
 from mixstore_backends.sqlite.adapter import SQLiteAdapter
 from mixstore_backends.sqlite.connections import MEMORY, Connections
-from mixstore_backends.sqlite.layout import EXTRA, Table, adapts_by_itself
+from mixstore_backends.sqlite.layout import Table, adapts_by_itself
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -177,21 +177,15 @@ class _Initialize(Plan):
 
 def _row_reader(table: Table) -> Callable[[Any], dict[str, Any]]:
     """row -> python values, by position; what does not decode is looked at again, so that the error can name it."""
-    names = [name for name in table.columns if name in table.fields]
-    decoders = {name: table.fields[name].codec.decode for name in names}
-    positions = {name: position for position, name in enumerate(table.columns) if name != EXTRA}
-    quick = straight_line("decode_row", {name: f"d[{positions[name]}]" for name in names}, decoders)
-    to_record = table.record_maker()
-    schema = table.schema
+    schema, to_record = table.schema, table.record_maker()
+    decoders = {name: column.codec.decode for name, column in table.fields.items()}
+    places = {name: f"d[{position}]" for position, name in enumerate(table.columns) if name in table.fields}
 
-    def values_from_row(row: Any) -> dict[str, Any]:
-        try:
-            return quick(row)  # type: ignore[no-any-return]
-        except Exception:
-            record = to_record(row)
-            return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
+    def patiently(row: Any, error: Exception) -> dict[str, Any]:
+        record = to_record(row)
+        return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
 
-    return values_from_row
+    return straight_line("decode_row", places, decoders, patiently)  # type: ignore[no-any-return]
 
 
 def _checked_path(path: str | os.PathLike[str]) -> str:

@@ -88,7 +88,7 @@ class Batch(Plan):
         row_of = self.table.row_of
         try:
             with transaction(connection):
-                connection.executemany(self.sql, [row_of(write.record or {}) for write in self.writes])
+                connection.executemany(self.sql, map(row_of, [write.record or {} for write in self.writes]))
         except sqlite3.IntegrityError as error:
             if errors.taken(error) is None:
                 raise
