@@ -17,6 +17,7 @@ from mixstore.assigning import assign
 from mixstore.checking import check_fields
 from mixstore.errors import (
     ConflictError,
+    MixstoreError,
     NotFoundError,
     ValidationError,
     nearest,
@@ -88,11 +89,15 @@ def new_instance(bound: Bound, data: dict[str, Any], now: datetime | None) -> An
     try:
         return bound.validate(data)
     except pydantic.ValidationError as error:
-        raise refused(bound, error, bound.schema.key_from(data)) from error
+        raise refused(bound, error, data) from error
 
 
-def refused(bound: Bound, error: pydantic.ValidationError, key: Any = None) -> ValidationError:
-    """mixstore's form of pydantic's error."""
+def refused(bound: Bound, error: pydantic.ValidationError, values: Mapping[str, Any]) -> ValidationError:
+    """mixstore's form of pydantic's error about these values."""
+    try:
+        key = bound.key_from(values)
+    except MixstoreError:
+        key = None  # made of values that may be just what pydantic refuses
     errors: list[Any] = error.errors(include_url=False, include_input=False)
     told = "; ".join(f"{'.'.join(str(part) for part in one['loc']) or 'model'}: {one['msg']}" for one in errors)
     field = str(errors[0]["loc"][0]) if errors and errors[0]["loc"] else None
@@ -126,7 +131,7 @@ def candidate_with(
     try:
         assign(candidate, changes, bound.fields_only if len(changes) > 1 else None)
     except pydantic.ValidationError as error:
-        raise refused(bound, error, bound.schema.key_from(instance.__dict__)) from error
+        raise refused(bound, error, instance.__dict__) from error
     return candidate, tuple(changes)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
-from mixstore.errors import NotFoundError, QueryError, nearest
+from mixstore.errors import NotFoundError, QueryError, ValidationError, nearest
 from mixstore.expressions import Compare, matcher, substitute
 from mixstore.prepare import required_key
 from mixstore.query import Query
@@ -56,7 +56,10 @@ def key_of(bound: Bound, key: Any) -> KeyValue:
     if type(key) is str and schema.text_key:
         return (key,)
     filters = _coerced(schema, key_filters(schema, key))
-    found = bound.key_from(filters)
+    try:
+        found = bound.key_from(filters)
+    except ValidationError as error:
+        raise QueryError(error.message, model=schema.model) from error
     if found is None or (schema.key_fields and set(filters) != set(schema.key_fields)):
         missing = [name for name in schema.key_fields if filters.get(name) is None]
         raise QueryError(

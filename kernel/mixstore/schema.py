@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
 from mixstore import codecs, types
 from mixstore.definition import Definition
-from mixstore.errors import ConfigurationError, SchemaError, nearest
+from mixstore.errors import ConfigurationError, SchemaError, ValidationError, nearest
 from mixstore.expressions import Order
 from mixstore.keys import Key, marked_keys
 
@@ -101,7 +101,10 @@ class ModelSchema:
         """Fields in which values that are equal may be of different types, such as 1 and True."""
         self._check_options()
         self.key_from = self._key_function()
-        """The key that these python values make, or None if a part of it is missing."""
+        """The key that these python values make, or None if a part of it is missing.
+
+        ValidationError for values that can't make a key.
+        """
 
     def _resolve_key(self) -> None:
         primary = tuple(name for name, spec in self.fields.items() if spec.option("primary_key"))
@@ -175,7 +178,12 @@ class ModelSchema:
 
     def _key_by_template(self, values: Mapping[str, Any]) -> KeyValue | None:
         assert self.template is not None
-        rendered = [part.render(values) for part in (self.template.partition, self.template.sort) if part is not None]
+        parts = self.template.partition, self.template.sort
+        try:
+            rendered = [part.render(values) for part in parts if part is not None]
+        except ValueError as error:
+            field = str(error).partition(" ")[0]
+            raise ValidationError(f"{self.name}: {error}", field=field, model=self.model) from error
         return None if None in rendered else tuple(rendered)
 
     def _key_by_methods(self, values: Mapping[str, Any]) -> KeyValue | None:
@@ -183,10 +191,16 @@ class ModelSchema:
         object.__setattr__(holder, "__dict__", dict(values))
         object.__setattr__(holder, "__pydantic_extra__", None)
         object.__setattr__(holder, "__pydantic_private__", None)
-        try:
-            parts = [method(holder) for method in self.key_methods]
-        except AttributeError:
-            return None
+        parts = []
+        for method in self.key_methods:
+            try:
+                parts.append(method(holder))
+            except Exception as error:
+                if isinstance(error, AttributeError) and not self.fields.keys() <= values.keys():
+                    return None  # it asks for a field that is not given
+                raise ValidationError(
+                    f"{self.name}.{method.__name__} raised {type(error).__name__}: {error}", model=self.model
+                ) from error
         return None if None in parts else tuple([str(part) for part in parts])
 
     def key_as_told(self, key: KeyValue | None) -> Any:
