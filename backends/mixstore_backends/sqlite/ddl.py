@@ -105,12 +105,6 @@ def create_index(table: Table, field: str) -> str:
     return f"CREATE {unique}INDEX {quoted(name)} ON {table.sql} ({table.columns[field].sql})"
 
 
-def statements(table: Table) -> list[str]:
-    """All that a new table takes."""
-    indexes = [create_index(table, field) for field in table.index_names]
-    return [create_table(table), *indexes, *(fts.create(table) if table.searchable else [])]
-
-
 # -- in the database -----------------------------------------------------------------------------------------------
 
 
@@ -121,10 +115,8 @@ def initialize(connection: sqlite3.Connection, table: Table) -> None:
         (table.name,),
     ).fetchone()
     if there is None:
-        for statement in statements(table):
-            connection.execute(statement)
-        return
-    if there != ("table", table.name):
+        connection.execute(create_table(table))
+    elif there != ("table", table.name):
         _refuse(table, f"there is a {there[0]} {there[1]!r} already", 'give the model another Meta.entity = "..."')
     _Migration(connection, table).run()
 
@@ -265,6 +257,14 @@ class _Migration:
     def _search(self) -> None:
         table = self.table
         name = fts.name_of(table)
+        found = self.connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", (name,)
+        ).fetchone()
+        ours = found is not None and str(found[0]).startswith("CREATE VIRTUAL TABLE")
+        if not ours and not table.searchable:
+            return
+        if found is not None and not ours:
+            self._refuse(f"{name!r}, the place of its full-text index, is taken", "give the other model a Meta.entity")
         columns = [row[1] for row in self.connection.execute(f"PRAGMA table_info({quoted(name)})")]
         if columns == [fts.column_of(table, field) for field in table.searchable]:
             return

@@ -19,7 +19,7 @@ def name_of(table: Table) -> str:
 def column_of(table: Table, field: str) -> str:
     """What a field is called there; FTS5 keeps some names for itself."""
     taken = (*_RESERVED, name_of(table).lower())
-    return f"{field}_" if field.lower() in taken else field
+    return f"{field} (field)" if field.lower() in taken else field
 
 
 def create(table: Table) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import DuplicateKeyError, Field, Model
+from mixstore import DuplicateKeyError, Field, Model, SchemaError
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.sqlite.conftest import Ask
 
@@ -143,6 +143,34 @@ def test_a_model_that_is_no_longer_searchable_loses_the_index(path: Path, ask: A
     with SQLiteBackend(path) as again:
         again.initialize(Plain)
     assert ask("SELECT name FROM sqlite_master WHERE name LIKE '%fts%'") == []
+
+
+def test_a_model_in_the_place_of_the_index_is_left_alone(use: Use, store: SQLiteBackend) -> None:
+    class Other(Model):
+        id: str = Field(primary_key=True)
+
+        class Meta:
+            entity = "Plain_fts"
+
+    class Plain(Model):
+        id: str = Field(primary_key=True)
+        text: str = ""
+
+    use(Other, Plain)
+    Other.create(id="kept")
+    store.initialize(Plain)
+    assert Other.get("kept") is not None
+
+    class Searchable(Model):
+        id: str = Field(primary_key=True)
+        text: str = Field("", searchable=True)
+
+        class Meta:
+            entity = "Plain"
+
+    with SQLiteBackend(store.path) as again, pytest.raises(SchemaError, match=r"'Plain_fts'.* is taken"):
+        again.initialize(Searchable)
+    assert Other.get("kept") is not None
 
 
 def test_rows_with_an_integer_for_a_key_are_searched_by_it(use: Use) -> None:
