@@ -40,11 +40,17 @@ class _Batch:
     def chunks(self) -> Iterator[list[int]]:
         """Positions of the rows to write, some at a time; of two upserts of one key only the last is one."""
         chosen = list(range(len(self.instances)))
-        if self.operation == "upsert":
-            key_from = self.bound.key_from
-            chosen = sorted({key_from(self.instances[index].__dict__): index for index in chosen}.values())
+        if self.operation == "upsert" and self.bound.plain:  # otherwise a hook may still make or change the key
+            chosen = sorted({self._identity(index): index for index in chosen}.values())
         for start in range(0, len(chosen), CHUNK):
             yield chosen[start : start + CHUNK]
+
+    def _identity(self, index: int) -> Any:
+        """The key of a row; something of its own for one that has none."""
+        try:
+            return self.bound.key_from(self.instances[index].__dict__) or index
+        except ValidationError:
+            return index
 
 
 def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
@@ -156,14 +162,28 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
             prepared.append((index, one))
         except MixstoreError as error:
             todo.errors[index] = error
-    outcomes = yield from _executed(bound, [one.write for _, one in prepared])
-    for (index, one), outcome in zip(prepared, outcomes, strict=True):
-        try:
-            one.finish(outcome)
-        except StaleReadError:
-            yield from _one(todo, index)
-        except Exception as error:  # an extension's condition may make any
-            todo.errors[index] = error
+    for wave in _waves(prepared):
+        outcomes = yield from _executed(bound, [one.write for _, one in wave])
+        for (index, one), outcome in zip(wave, outcomes, strict=True):
+            try:
+                one.finish(outcome)
+            except StaleReadError:
+                yield from _one(todo, index)
+            except Exception as error:  # an extension's condition may make any
+                todo.errors[index] = error
+
+
+def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, PreparedWrite]]]:
+    """Writes that may be executed together: no engine is given two of one key at once."""
+    waves: list[list[tuple[int, PreparedWrite]]] = []
+    seen: dict[Any, int] = {}
+    for entry in prepared:
+        key = entry[1].write.key
+        number = seen[key] = seen.get(key, -1) + 1
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(entry)
+    return waves
 
 
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
