@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixstore.adapter import ModelAdapter, decode_one
+from mixstore import codecs
+from mixstore.adapter import ModelAdapter, decode_one, refused_value
 from mixstore.backend import Backend, Capability
 from mixstore.bound import Bound
 from mixstore.chain import Chain
@@ -16,22 +17,45 @@ from mixstore.errors import DuplicateKeyError, NotFoundError, UnsupportedOperati
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Query
-from mixstore.schema import schema_of
+from mixstore.schema import ModelSchema, schema_of
 from mixstore.write import OK, Operation, Outcome, Write
 
 if TYPE_CHECKING:
+    from mixstore.codecs import Codec
     from mixstore.write import KeyValue
 
 
 class ValuesAdapter(ModelAdapter):
-    """Records that are the python values themselves, by field; JSON forms of them are understood too."""
+    """Records that are copies of the python values, by field; JSON forms of them are understood too."""
+
+    def __init__(self) -> None:
+        self._copiers: dict[type, dict[str, Codec]] = {}
+
+    def _copiers_of(self, schema: ModelSchema) -> dict[str, Codec]:
+        known = self._copiers.get(schema.model)
+        if known is None:
+            known = {name: codecs.copier(spec.type) for name, spec in schema.fields.items()}
+            self._copiers[schema.model] = known
+        return known
 
     def model_to_storage(self, instance: Any) -> dict[str, Any]:
-        return {name: instance.__dict__[name] for name in schema_of(type(instance)).fields}
+        schema, values = schema_of(type(instance)), instance.__dict__
+        encoders = {name: codec.encode for name, codec in self._copiers_of(schema).items()}
+        try:
+            return {
+                name: values[name] if encode is None or values[name] is None else encode(values[name])
+                for name, encode in encoders.items()
+            }
+        except Exception as error:
+            raise refused_value(schema, values, encoders, error) from error
 
     def storage_to_model(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
         schema = schema_of(model_class)
-        return {name: decode_one(schema, spec, data, spec.coerce) for name, spec in schema.fields.items()}
+        values = {name: decode_one(schema, spec, data, spec.coerce) for name, spec in schema.fields.items()}
+        for name, codec in self._copiers_of(schema).items():
+            if codec.decode is not None and values[name] is not None:
+                values[name] = codec.decode(values[name])
+        return values
 
     def get_primary_key_value(self, instance: Any) -> Any:
         schema = schema_of(type(instance))
