@@ -284,10 +284,14 @@ def _operand(lookup: Lookup, kind: FieldType, value: Any) -> Any:
 def _several(lookup: Lookup, kind: FieldType, value: Any) -> tuple[Any, ...]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise ValueError(f"it takes {'two values' if lookup.operand == 'pair' else 'a list of values'}")
-    found = tuple(operands.coerce(kind, part) for part in value)
+    found = [operands.coerce(kind, part) for part in value]
     if lookup.operand == "pair" and len(found) != 2:
         raise ValueError(f"it takes two values, not {len(found)}")
-    return found
+    if isinstance(value, (set, frozenset)):
+        if lookup.operand == "pair":
+            raise ValueError("it takes two values in order, and a set has none")
+        found.sort(key=repr)  # sets come in another order in every process; the question stays the same
+    return tuple(found)
 
 
 def _pattern(lookup: Lookup, text: str) -> str:

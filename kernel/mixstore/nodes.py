@@ -275,6 +275,8 @@ def _shown(value: Any) -> str:
         return str(value) if type(value).__str__ is Enum.__str__ else f"{type(value).__name__}.{value.name}"
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_shown, value)))}}}"
     if isinstance(value, (date, time)):
         return value.isoformat()
     return str(value) if isinstance(value, (Decimal, UUID)) else repr(value)

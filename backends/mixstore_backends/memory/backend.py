@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -71,8 +72,9 @@ class _Find(QueryPlan):
             return sum(1 for _ in found)
         if query.order and not self.access.ordered:
             found = sorted(found, key=sort_key(query.order))
-        end = None if query.limit is None else query.offset + query.limit
-        return Rows(list(islice(found, query.offset, end)))
+        start = min(query.offset, sys.maxsize)  # islice() takes no more
+        end = None if query.limit is None else min(query.offset + query.limit, sys.maxsize)
+        return Rows(list(islice(found, start, end)))
 
 
 class InMemoryBackend(PlannedBackend):

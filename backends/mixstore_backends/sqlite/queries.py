@@ -54,7 +54,7 @@ class KeysRead(Plan):
         self.keys = keys
 
     def run(self, connection: sqlite3.Connection) -> list[Any]:
-        wanted = list(dict.fromkeys(key for key in self.keys if key is not None))
+        wanted = [key for key in dict.fromkeys(self.keys) if key is not None and all(map(_is_text, key))]
         connection.execute("BEGIN")
         try:
             found = self._by_one(connection, wanted) if len(self.table.keys) > 1 else self._many(connection, wanted)
@@ -75,6 +75,16 @@ class KeysRead(Plan):
             sql = f"{table.select_sql} WHERE {table.keys[0].sql} IN ({', '.join('?' * len(some))})"
             found.update({(row[position],): row for row in connection.execute(sql, some)})
         return found
+
+
+def _is_text(part: Any) -> bool:
+    """False for text with a lone surrogate, which no row has in its key."""
+    if isinstance(part, str) and not part.isascii():
+        try:
+            part.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def point_read(table: Table, keys: Sequence[KeyValue]) -> Plan:
