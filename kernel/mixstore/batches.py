@@ -165,6 +165,8 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
             prepared.append((index, one))
         except MixstoreError as error:
             todo.errors[index] = error
+    if operation == "upsert":
+        prepared = list({one.write.key: (index, one) for index, one in prepared}.values())  # the last of a key wins
     for wave in _waves(prepared):
         outcomes = yield from _executed(bound, [one.write for _, one in wave])
         for (index, one), outcome in zip(wave, outcomes, strict=True):
