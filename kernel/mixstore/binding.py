@@ -86,12 +86,9 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
         from mixstore import direct
 
         chain = compile_chain(schema, backend, current)
-        bound = Bound(schema, backend, direct.engine_of(backend), chain, current.observers)
-        current.add_bound(
-            model,
-            backend.backend_name,
-            {option for spec in schema.fields.values() for option in spec.options},
-        )
+        bound = Bound(schema, backend, direct.engine_of(backend), chain)
+        options = {option for spec in schema.fields.values() for option in spec.options}
+        current.add_bound(model, backend.backend_name, options, bound)
         backend._bounds[model] = bound
         return bound
 

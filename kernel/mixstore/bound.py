@@ -14,7 +14,7 @@ from mixstore.drivers import adrive, driver
 from mixstore.expressions import TRUE, conjunction
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
 from mixstore.nested import private_defaults
-from mixstore.query import Query
+from mixstore.query import Explanation, Page, Query
 from mixstore.registry import Event, current
 from mixstore.state import slot_setter
 from mixstore.transaction import open_on, open_transactions
@@ -42,14 +42,13 @@ class Bound:
     """
 
     def __init__(
-        self, schema: ModelSchema, backend: Backend, engine: Any, chain: Chain, observers: tuple[Any, ...]
+        self, schema: ModelSchema, backend: Backend, engine: Any, chain: Chain, observed: bool = False
     ) -> None:
         self.schema = schema
         self.model = schema.model
         self.backend = backend
         self.engine = engine
         self.chain = chain
-        self.observers = observers
         self.key_from = schema.key_from
         self.names = tuple(schema.fields)
         codec = engine.adapter.codec(self.model)
@@ -76,8 +75,9 @@ class Bound:
         self.construct = _constructor(self.model, self.names)
         self.point_filter = self._point_filter()
         self._drive = driver(engine.execute)
-        self.run: Callable[[str, Generator[Any, Any, Any]], Any] = self._observed_run if observers else self._drive
+        self.run: Callable[[str, Generator[Any, Any, Any]], Any]
         """Execute a lifecycle now: `run(operation, steps)`."""
+        self.observe(observed)
 
     @cached_property
     def fields_only(self) -> assigning.Assign | None:
@@ -85,6 +85,11 @@ class Bound:
         return assigning.fields_only(self.model)
 
     # -- driving ------------------------------------------------------------------------------------------------------
+
+    def observe(self, observed: bool) -> None:
+        """From now on tell the registry's observers of every operation, or do not."""
+        self.observed = observed
+        self.run = self._observed_run if observed else self._drive
 
     def _observed_run(self, operation: str, steps: Generator[Any, Any, Any]) -> Any:
         started = perf_counter()
@@ -108,13 +113,10 @@ class Bound:
         return result
 
     def _observe(self, operation: str, started: float, result: Any, error: BaseException | None) -> None:
-        if not self.observers:
+        if not self.observed:
             return
-        rows = (
-            len(result) if isinstance(result, list) else result if isinstance(result, int) else int(result is not None)
-        )
         seconds = perf_counter() - started
-        current().notify(Event(operation, self.model, self.backend.backend_name, seconds, int(rows), error))
+        current().notify(Event(operation, self.model, self.backend.backend_name, seconds, _rows_in(result), error))
 
     def transaction(self) -> Transaction | None:
         """The transaction that this task or thread has open on the backend, if any."""
@@ -220,6 +222,23 @@ class Bound:
             if values.get(name) is not None:
                 values[name] = copy(values[name])
         return copied
+
+
+def _rows_in(result: Any) -> int:
+    """How many rows an operation was about, by what it answers: rows, a page, a number, or whether there is one."""
+    match result:
+        case int():
+            return int(result)
+        case list():
+            return sum(row is not None for row in result)
+        case Page():
+            return len(result.items)
+        case (list() as items, _):  # a page of an iteration, and where to go on
+            return len(items)
+        case None | Explanation():
+            return 0
+        case _:
+            return 1
 
 
 def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], tuple[Any, ...]], Any]:

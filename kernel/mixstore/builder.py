@@ -22,6 +22,16 @@ M = TypeVar("M")
 Operation = Callable[..., Generator[Any, Any, Any]]
 
 
+NAMES: dict[Any, str] = {
+    reads.fetch: "all",
+    reads.at_most_one: "get",
+    pages.stream: "iterate",
+    bulk.update_all: "update",
+    bulk.delete_all: "delete",
+}
+"""What observers are told, where it is not the name of the function."""
+
+
 class QueryBuilder(Generic[M]):
     """Writes a `Query`, one method at a time, each returning a new builder; the ends run it.
 
@@ -155,11 +165,11 @@ class QueryBuilder(Generic[M]):
 
     def _run(self, operation: Operation, *args: Any) -> Any:
         bound = self._bound()
-        return bound.run(operation.__name__, operation(bound, self.query, *args))
+        return bound.run(NAMES.get(operation, operation.__name__), operation(bound, self.query, *args))
 
     async def _arun(self, operation: Operation, *args: Any) -> Any:
         bound = self._bound()
-        return await bound.arun(operation.__name__, operation(bound, self.query, *args))
+        return await bound.arun(NAMES.get(operation, operation.__name__), operation(bound, self.query, *args))
 
     def all(self) -> list[M]:
         """All rows, as a list."""

@@ -205,7 +205,7 @@ class RowsBackend(PlannedBackend):
     def bound(self, model_class: type[Any]) -> Bound:
         """With no chain: the rows are values already, and what a model needs to be stored is not needed here."""
         if model_class not in self._bounds:
-            self._bounds[model_class] = Bound(schema_of(model_class), self, self, Chain(), ())
+            self._bounds[model_class] = Bound(schema_of(model_class), self, self, Chain())
         return self._bounds[model_class]
 
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:

@@ -318,7 +318,7 @@ def living(bound: Bound, row: Any, now: datetime) -> dict[str, Any] | None:
 
 
 def commit(writes: list[PreparedWrite]) -> Steps:
-    """All buffered writes in one atomic execute; then instances change and after-hooks run."""
+    """All buffered writes in one atomic execute; then instances change and after-hooks run. Returns how many rows."""
     bound = writes[0].bound
     while True:
         outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
@@ -329,7 +329,7 @@ def commit(writes: list[PreparedWrite]) -> Steps:
             refused[0].finish(refused[1])
         writes = [one for one in writes if one is not refused[0]]
         if not writes:
-            return None
+            return 0
     errors: list[Exception] = []
     for one, outcome in zip(writes, outcomes, strict=True):
         try:
@@ -339,7 +339,7 @@ def commit(writes: list[PreparedWrite]) -> Steps:
             errors.append(error)
     if errors:
         raise errors[0]
-    return None
+    return sum(outcome.status == "ok" for outcome in outcomes)
 
 
 def _refuses(one: PreparedWrite, outcome: Outcome) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from mixstore.backend import Backend
+    from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
     from mixstore.plugins import PluginInfo, Plugins
@@ -45,8 +46,9 @@ class BackendFactory(Protocol):
 class Event(NamedTuple):
     """What `mixstore_observe` is told: one operation that ended, well or not.
 
-    `operation` is create, upsert, get, update, delete, query, count, exists, batch_create, ...; `seconds` is
-    wall time; `rows` how many were read or written; `error` what the caller gets to see, or None.
+    `operation` is the name of the verb, without the `a` of its twin: create, save, get, all, count, ..., `iterate` for
+    a page of an iteration, `transaction` for a commit. `seconds` is wall time; `rows` how many were read or written;
+    `error` what the caller gets to see, or None.
     """
 
     operation: str
@@ -87,6 +89,7 @@ class Registry:
         self._owners: dict[tuple[str, object], str] = {("lookup", name): "mixstore" for name in BUILTIN}
         self._models: weakref.WeakKeyDictionary[type, None] = weakref.WeakKeyDictionary()
         self._bound: weakref.WeakKeyDictionary[type, dict[_Pair, None]] = weakref.WeakKeyDictionary()
+        self._observed: weakref.WeakSet[Bound] = weakref.WeakSet()
         self._settings: Settings | None = None
         self._plugins: Plugins | None = None
         self._loaded = False
@@ -191,6 +194,11 @@ class Registry:
         with self._lock:
             self._own("observer", observer, plugin, f"observer {observer!r}")
             self.observers = (*self.observers, observer)
+            self._observe()
+
+    def _observe(self) -> None:
+        for bound in list(self._observed):
+            bound.observe(bool(self.observers))
 
     def notify(self, event: Event) -> None:
         """Tells all observers. What one raises is logged: the operation has happened already."""
@@ -223,6 +231,7 @@ class Registry:
                 del self.lookups[key]
             case "observer":
                 self.observers = tuple(observer for observer in self.observers if observer is not key)
+                self._observe()
             case "extension":
                 kept = [found for found in self.extensions.pop(key[0]) if _identity(found) != key]
                 if kept:
@@ -351,10 +360,19 @@ class Registry:
         with self._models_lock:
             self._models[model] = None
 
-    def add_bound(self, model: type, backend_name: str, options: Iterable[str] = ()) -> None:
-        """Called at bind: from now on no extension may be registered that belongs into the pair's chain."""
+    def add_bound(
+        self, model: type, backend_name: str, options: Iterable[str] = (), bound: Bound | None = None
+    ) -> None:
+        """Called at bind: from now on no extension may be registered that belongs into the pair's chain.
+
+        The pair tells its operations to the observers of this registry, those that come later included.
+        """
         with self._models_lock:
             self._bound.setdefault(model, {})[backend_name, frozenset(options)] = None
+        if bound is not None:
+            with self._lock:
+                self._observed.add(bound)
+                bound.observe(bool(self.observers))
 
     @property
     def bound_pairs(self) -> tuple[BoundPair, ...]:

@@ -39,7 +39,7 @@ def open_on(backend: Backend) -> Transaction | None:
     return None
 
 
-def _here() -> tuple[int, int]:
+def _here() -> tuple[int, object]:
     """This thread and, under asyncio, this task."""
     asyncio = sys.modules.get("asyncio")
     task = None
@@ -48,23 +48,22 @@ def _here() -> tuple[int, int]:
             task = asyncio.current_task()
         except RuntimeError:
             task = None
-    return threading.get_ident(), id(task) if task is not None else 0
+    return threading.get_ident(), task
 
 
 class Transaction:
     """Buffered writes of several models on one backend, committed all or nothing at the end of the block.
 
     `with backend.transaction(): ...` or `async with ...`. An exception in the block drops the buffer. One write per
-    record;
-    reading a record with a buffered write, and use from another task or thread, is a TransactionError. `delete()`
-    returns True
-    since only the commit will know. Errors such as DuplicateKeyError come at the end of the block and name the write.
+    record; reading a record with a buffered write, and use from another task or thread, is a TransactionError.
+    `delete()` returns True since only the commit will know. Errors such as DuplicateKeyError come at the end of the
+    block and name the write.
     """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._writes: dict[tuple[Any, ...], PreparedWrite] = {}
-        self._owner: tuple[int, int] | None = None
+        self._owner: tuple[int, object] | None = None
         self._token: Token[tuple[Transaction, ...]] | None = None
 
     def check_owner(self) -> None:
