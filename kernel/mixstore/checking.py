@@ -56,20 +56,23 @@ def check_fields(
         record = bound.encode(instance)
     except ValidationError:
         record = None
+    changed = _suspects(bound, values, record, old)
     fixed: dict[str, Any] = {}
     errors: list[Any] = []
-    for name in _suspects(bound, values, record, old):
+    for name in changed:
         if trusted is not None and name in trusted and not differs(values.get(name), trusted[name]):
             continue
         try:
             value = values[name]
+            fitting = fields[name].validator(value)
+            if not fields[name].type.scalar:
+                fitting = _inside(fitting, (name,), errors)
+            if fitting is not value and not alike(fitting, value):
+                fixed[name] = fitting
         except KeyError:
             errors.append({"type": "missing", "loc": (name,), "msg": "Field required"})
-            continue
-        try:
-            fitting = _fit(fields[name].validator, value, (name,), errors, fields[name].type.scalar)
-            if not alike(fitting, value):
-                fixed[name] = fitting
+        except pydantic.ValidationError as error:
+            errors += _errors(error, (name,))
         except RecursionError:
             errors.append({"type": "recursion_loop", "loc": (name,), "msg": "nested too deeply, or contains itself"})
     if errors:
@@ -84,7 +87,8 @@ def check_fields(
         copied = instance.model_copy()
         copied.__dict__.update(fixed)
         record = bound.encode(copied)
-    return record, fixed, list(fields) if old is None else _changed(bound, record, old)
+        changed = list(bound.names) if old is None else _changed(bound, record, old)
+    return record, fixed, changed
 
 
 def _suspects(
@@ -111,21 +115,16 @@ def _changed(bound: Bound, record: Mapping[str, Any], old: Mapping[str, Any]) ->
     ]
 
 
-def _fit(
-    validator: Callable[[Any], Any], value: Any, place: tuple[Any, ...], errors: list[Any], scalar: bool = False
-) -> Any:
-    """The value as its annotation has it, nested models included; what does not fit is added to `errors`."""
-    try:
-        fitting = validator(value)
-    except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        errors += [{**one, "loc": (*place, *one["loc"])} for one in found]
-        return value
-    return fitting if scalar else _inside(fitting, place, errors)
+def _errors(error: pydantic.ValidationError, place: tuple[Any, ...]) -> list[Any]:
+    found = error.errors(include_url=False, include_input=False)
+    return [{**one, "loc": (*place, *one["loc"])} for one in found]
 
 
 def _inside(value: Any, place: tuple[Any, ...], errors: list[Any]) -> Any:
-    """pydantic takes instances of nested models as they are, and they may have been changed since they were made."""
+    """A value with what is nested in it as its annotation has it; what does not fit is added to `errors`.
+
+    pydantic takes instances of nested models as they are, and they may have been changed since they were made.
+    """
     if isinstance(value, BaseModel):
         return _nested(value, place, errors)
     if isinstance(value, dict):
@@ -139,10 +138,13 @@ def _nested(instance: BaseModel, place: tuple[Any, ...], errors: list[Any]) -> B
     values = instance.__dict__
     fitting: dict[str, Any] = {}
     for name, validator in _validators(type(instance)).items():
-        if name in values:
-            fitting[name] = _fit(validator, values[name], (*place, name), errors)
-        else:
-            errors.append({"type": "missing", "loc": (*place, name), "msg": "Field required"})
+        here = (*place, name)
+        try:
+            fitting[name] = _inside(validator(values[name]), here, errors)
+        except KeyError:
+            errors.append({"type": "missing", "loc": here, "msg": "Field required"})
+        except pydantic.ValidationError as error:
+            errors += _errors(error, here)
     if alike(fitting, values):
         return instance
     copied = instance.model_copy()

@@ -117,7 +117,8 @@ def candidate_with(
     bound: Bound, instance: Any, changes: dict[str, Any], now: datetime | None
 ) -> tuple[Any, tuple[str, ...]]:
     """A copy with the changes, each validated by the model as an assignment would be; and the fields they change."""
-    changes = with_arguments(bound, dict(changes), now)
+    if bound.arguments:
+        changes = with_arguments(bound, dict(changes), now)
     candidate = bound.candidate(instance)
     for name in changes:
         if name not in bound.schema.fields:
@@ -129,7 +130,10 @@ def candidate_with(
                 hint=nearest(name, known),
             )
     try:
-        assign(candidate, changes, bound.fields_only if len(changes) > 1 else None)
+        if len(changes) == 1:
+            bound.model.__pydantic_validator__.validate_assignment(candidate, name, changes[name])
+        else:
+            assign(candidate, changes, bound.fields_only)
     except pydantic.ValidationError as error:
         raise refused(bound, error, instance.__dict__) from error
     return candidate, tuple(changes)
