@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from mixstore import bulk, expressions, lookups, pages, reads
 from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
-from mixstore.expressions import Expr, Q
+from mixstore.expressions import TRUE, Expr, Q
 from mixstore.query import Explanation, Page, Query, Search
 from mixstore.registry import current
 from mixstore.schema import schema_of
@@ -82,7 +82,7 @@ class QueryBuilder(Generic[M]):
     # -- what to ask ------------------------------------------------------------------------------------------------
 
     def _condition(self, terms: tuple[Any, ...], named: Mapping[str, Any]) -> Expr:
-        parts = [term.query.where if isinstance(term, QueryBuilder) else term for term in terms]
+        parts = [self._filter_of(term.query) if isinstance(term, QueryBuilder) else term for term in terms]
         for part in parts:
             if not isinstance(part, Expr):
                 raise QueryError(f"a condition is a Q, an expression or a query, not {type(part).__name__}")
@@ -96,6 +96,19 @@ class QueryBuilder(Generic[M]):
             if len(registry.lookups) == before:
                 raise
         return self._resolved(parts)
+
+    def _filter_of(self, other: Query) -> Expr:
+        """What another query asks of a row; QueryError if that is not all that it asks."""
+        if not issubclass(self.query.model, other.model):
+            raise QueryError(f"a query on {other.model.__name__} is no condition on {self.query.model.__name__}")
+        rest = other.replace(where=TRUE, order=())
+        lost = [name for name, value in rest._asdict().items() if value != Query._field_defaults.get(name, value)]
+        if lost:
+            raise QueryError(
+                f"only the filter of a query can be a condition, and this one has {', '.join(lost)} as well",
+                model=self.query.model,
+            )
+        return other.where
 
     def _resolved(self, parts: list[Any]) -> Expr:
         schema, known = schema_of(self.query.model), current().lookups

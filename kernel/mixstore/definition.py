@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from mixstore import hooks
@@ -33,6 +33,8 @@ class Definition:
     def __init__(self, model: type[Any]) -> None:
         self.model = model
         self.declared = Declared.of(model)
+        if self.declared.query_methods:
+            _check_query_methods(model, self.declared.query_methods)
         self.meta = merged_meta(model, self.declared)
         self.hooks = hooks.collect(model)
         self.options = {
@@ -44,6 +46,17 @@ class Definition:
         """Whether the class can't be bound: by Meta, or since its type parameters are open."""
         generic = getattr(self.model, "__pydantic_generic_metadata__", {})
         return bool(self.meta.get("abstract")) or bool(generic.get("parameters")) or bool(generic.get("origin"))
+
+
+def _check_query_methods(model: type[Any], names: Iterable[str]) -> None:
+    """Queries would never come to such a method: their own of that name is found first."""
+    from mixstore.builder import QueryBuilder
+
+    for name in names:
+        if name in vars(QueryBuilder):
+            raise SchemaError(
+                f"{model.__name__}: a query method can't be called {name!r}, which all queries have", model=model
+            )
 
 
 def merged_meta(model: type, declared: Declared) -> dict[str, Any]:
