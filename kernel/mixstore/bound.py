@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 from mixstore import assigning, codecs
 from mixstore.drivers import adrive, driver
+from mixstore.events import Event
 from mixstore.expressions import TRUE, conjunction
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
 from mixstore.nested import private_defaults
 from mixstore.query import Explanation, Page, Query
-from mixstore.registry import Event, current
+from mixstore.registry import current
 from mixstore.state import slot_setter
 from mixstore.transaction import open_on, open_transactions
 

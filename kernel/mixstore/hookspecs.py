@@ -19,9 +19,10 @@ from pluggy import HookimplMarker, HookspecMarker
 if TYPE_CHECKING:
     from typer import Typer
 
+    from mixstore.events import Event
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
-    from mixstore.registry import BackendFactory, Event
+    from mixstore.registry import BackendFactory
 
 hookspec = HookspecMarker("mixstore")
 hookimpl = HookimplMarker("mixstore")

@@ -18,9 +18,10 @@ from mixstore import hookspecs
 from mixstore.errors import ConfigurationError, PluginError, nearest
 
 if TYPE_CHECKING:
+    from mixstore.events import Event, Observer
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
-    from mixstore.registry import BackendFactory, Event, Observer, Registry
+    from mixstore.registry import BackendFactory, Registry
     from mixstore.settings import Settings
 
 GROUP = "mixstore"

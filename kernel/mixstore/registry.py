@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mixstore.errors import ConfigurationError, PluginError, nearest
+from mixstore.events import Event, Observer, Observers
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,22 +44,6 @@ class BackendFactory(Protocol):
         """A new backend for `url`. Imports its driver here, not earlier."""
 
 
-class Event(NamedTuple):
-    """What `mixstore_observe` is told: one operation that ended, well or not.
-
-    `operation` is the name of the verb, without the `a` of its twin: create, save, get, all, count, ..., `iterate` for
-    a page of an iteration, `transaction` for a commit. `seconds` is wall time; `rows` how many were read or written;
-    `error` what the caller gets to see, or None.
-    """
-
-    operation: str
-    model: type
-    backend: str
-    seconds: float
-    rows: int
-    error: BaseException | None = None
-
-
 class BoundPair(NamedTuple):
     """A model whose chain is compiled for a backend: `options` are the field options that it sets."""
 
@@ -67,7 +52,6 @@ class BoundPair(NamedTuple):
     options: frozenset[str]
 
 
-Observer = Callable[[Event], object]
 _Pair = tuple[str, frozenset[str]]
 
 
@@ -81,7 +65,7 @@ class Registry:
         self.backends: dict[str, BackendFactory] = {}
         self.extensions: dict[str, list[type[BackendExtension]]] = {}
         self.lookups: dict[str, Lookup] = dict(BUILTIN)
-        self.observers: tuple[Observer, ...] = ()
+        self._observers = Observers()
         self.named: dict[str, Backend] = {}
         self._lock = threading.RLock()
         # of its own, since a thread may define models in a module that another waits for with the first lock
@@ -89,7 +73,6 @@ class Registry:
         self._owners: dict[tuple[str, object], str] = {("lookup", name): "mixstore" for name in BUILTIN}
         self._models: weakref.WeakKeyDictionary[type, None] = weakref.WeakKeyDictionary()
         self._bound: weakref.WeakKeyDictionary[type, dict[_Pair, None]] = weakref.WeakKeyDictionary()
-        self._observed: weakref.WeakSet[Bound] = weakref.WeakSet()
         self._settings: Settings | None = None
         self._plugins: Plugins | None = None
         self._loaded = False
@@ -193,12 +176,12 @@ class Registry:
         """Calls `observer(event)` after every operation from now on."""
         with self._lock:
             self._own("observer", observer, plugin, f"observer {observer!r}")
-            self.observers = (*self.observers, observer)
-            self._observe()
+            self._observers.change((*self.observers, observer))
 
-    def _observe(self) -> None:
-        for bound in list(self._observed):
-            bound.observe(bool(self.observers))
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Those that are told of every operation, in the order in which they came."""
+        return self._observers.all
 
     def notify(self, event: Event) -> None:
         """Tells all observers. What one raises is logged: the operation has happened already."""
@@ -230,8 +213,7 @@ class Registry:
             case "lookup":
                 del self.lookups[key]
             case "observer":
-                self.observers = tuple(observer for observer in self.observers if observer is not key)
-                self._observe()
+                self._observers.change(tuple(observer for observer in self.observers if observer is not key))
             case "extension":
                 kept = [found for found in self.extensions.pop(key[0]) if _identity(found) != key]
                 if kept:
@@ -371,8 +353,7 @@ class Registry:
             self._bound.setdefault(model, {})[backend_name, frozenset(options)] = None
         if bound is not None:
             with self._lock:
-                self._observed.add(bound)
-                bound.observe(bool(self.observers))
+                self._observers.watch(bound)
 
     @property
     def bound_pairs(self) -> tuple[BoundPair, ...]:
