@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from mixstore import DuplicateKeyError, Field, Model, NotFoundError
-from mixstore.registry import Event
+from mixstore.events import Event
 from mixstore_backends.memory import InMemoryBackend
 
 
