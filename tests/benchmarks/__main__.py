@@ -8,7 +8,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from table import heading, told
+from measuring import Line
+from table import heading, into_readme, told
 
 GROUPS = {"memory": "memory", "sqlite": "sqlite", "import": "imports", "peers": "peers"}
 """What can be asked for -> the module that measures it."""
@@ -19,9 +20,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
     parser.add_argument("--only", choices=sorted(GROUPS), action="append", help="one group; may be repeated")
     parser.add_argument("--json", action="store_true", help="machine-readable, with the quartiles")
+    parser.add_argument("--readme", action="store_true", help="put the table into the README beside this file")
     parser.add_argument("--rounds", type=int, help="rounds per line (default: as many as each group wants)")
     asked = parser.parse_args()
-    lines = []
+    lines: list[Line] = []
     if not asked.json:
         print(heading())
     for name in asked.only or GROUPS:
@@ -35,6 +37,8 @@ def main() -> None:
                 print(told(line), flush=True)
     if asked.json:
         print(json.dumps([{**asdict(line), "met": line.met} for line in lines], indent=2))
+    if asked.readme:
+        into_readme(lines)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydantic
 from measuring import Line
 
 COLUMNS = ("group", "operation", "side", "floor µs", "µs", "CPU ratio", "quartiles", "wall ratio", "target")
@@ -28,6 +35,19 @@ def told(line: Line) -> str:
         verdict,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def into_readme(lines: Sequence[Line]) -> None:
+    """Replace the measured table of the README, and say on what kind of machine they were measured."""
+    readme = Path(__file__).with_name("README.md")
+    before, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- measured -->\n")
+    _, end, after = rest.partition("<!-- /measured -->\n")
+    where = (
+        f"{os.cpu_count()} cores, {platform.python_implementation()} {platform.python_version()}, "
+        f"pydantic {pydantic.VERSION}, SQLite {sqlite3.sqlite_version}."
+    )
+    rows = "\n".join([heading(), *map(told, lines)])
+    readme.write_text(f"{before}{begin}{where}\n\n{rows}\n{end}{after}", encoding="utf-8")
 
 
 def _short(number: float) -> str:
