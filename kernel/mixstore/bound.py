@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from mixstore import assigning, codecs
 from mixstore.drivers import adrive, driver
 from mixstore.events import Event
-from mixstore.expressions import TRUE, conjunction
+from mixstore.expressions import TRUE, Matcher, conjunction, prepared
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
 from mixstore.nested import private_defaults
 from mixstore.query import Explanation, Page, Query
@@ -23,7 +23,6 @@ from mixstore.transaction import open_on, open_transactions
 if TYPE_CHECKING:
     from mixstore.backend import Backend
     from mixstore.chain import Chain
-    from mixstore.expressions import Expr
     from mixstore.schema import ModelSchema
     from mixstore.transaction import Transaction
     from mixstore.write import KeyValue
@@ -75,6 +74,7 @@ class Bound:
         self.values_from_row = self._row_to_values()
         self.construct = _constructor(self.model, self.names)
         self.point_filter = self._point_filter()
+        self.dead = None if chain.evict is None else prepared(chain.evict)
         self._drive = driver(engine.execute)
         self.run: Callable[[str, Generator[Any, Any, Any]], Any]
         """Execute a lifecycle now: `run(operation, steps)`."""
@@ -123,14 +123,14 @@ class Bound:
         """The transaction that this task or thread has open on the backend, if any."""
         return open_on(self.backend) if open_transactions() else None
 
-    def _point_filter(self) -> Expr | None:
-        """What a row that is read by its key must fulfil to be seen; None if nothing hides rows."""
+    def _point_filter(self) -> Callable[[Mapping[str, Any]], Matcher] | None:
+        """What a row that is read by its key must fulfil to be seen, per environment; None if nothing hides rows."""
         from mixstore.reads import modified
 
         seen = self.chain.visibility({})
         asked = modified(self, Query(self.model)).where if self.chain.modify_query else TRUE
         wanted = conjunction(seen, asked)
-        return None if wanted == TRUE else wanted
+        return None if wanted == TRUE else prepared(wanted)
 
     # -- rows, records, values, instances -----------------------------------------------------------------------------
 
@@ -187,9 +187,9 @@ class Bound:
 
         return values_from_row
 
-    def load(self, row: Any, key: KeyValue | None = None) -> Any:
-        """An instance of a row, with its state; runs `after_load` hooks."""
-        instance = self.construct(self.values_from_row(row), (self, row, None, key))
+    def load(self, row: Any, key: KeyValue | None = None, values: dict[str, Any] | None = None) -> Any:
+        """An instance of a row (whose values may be known already), with its state; runs `after_load` hooks."""
+        instance = self.construct(values or self.values_from_row(row), (self, row, None, key))
         if self.after_load:
             for hook in self.after_load:
                 try:

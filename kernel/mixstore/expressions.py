@@ -53,6 +53,7 @@ __all__ = [
     "evaluate",
     "matcher",
     "paths",
+    "prepared",
     "sort_key",
     "substitute",
     "terms",
@@ -142,6 +143,40 @@ def matcher(expr: Expr) -> Matcher:
             return matching.after(expr.order, expr.values)
         case _:
             raise _unknown(expr)
+
+
+def prepared(expr: Expr) -> Callable[[Any], Matcher]:
+    """`matcher` in two steps: what does not vary is compiled now, Deferred operands are resolved per environment."""
+    if not _varies(expr):
+        fixed = matcher(expr)
+        return lambda environment: fixed
+    match expr:
+        case Compare():
+            path, lookup, value, function = expr.path, expr.lookup, expr.value, expr.function
+            return lambda environment: matching.comparison(path, lookup, _resolved(value, environment), function)
+        case And() | Or():
+            parts = [prepared(term) for term in expr.terms]
+            join = matching.all_of if isinstance(expr, And) else matching.any_of
+            return lambda environment: join([part(environment) for part in parts])
+        case Not():
+            inner = prepared(expr.term)
+            return lambda environment: matching.negation(inner(environment))
+        case _:
+            return lambda environment: matcher(substitute(expr, environment))
+
+
+def _varies(expr: Expr) -> bool:
+    match expr:
+        case Compare():
+            return _deferred(expr.value)
+        case And() | Or():
+            return any(map(_varies, expr.terms))
+        case Not():
+            return _varies(expr.term)
+        case After():
+            return _deferred(expr.values)
+        case _:
+            return False
 
 
 def _deferred(value: Any) -> bool:

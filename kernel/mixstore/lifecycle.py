@@ -22,7 +22,6 @@ from mixstore.errors import (
     ValidationError,
     nearest,
 )
-from mixstore.expressions import evaluate, substitute
 from mixstore.failures import failure
 from mixstore.prepare import (
     PreparedWrite,
@@ -314,8 +313,8 @@ def living(bound: Bound, row: Any, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     values = bound.values_from_row(row)
-    dead = bound.chain.evict
-    return None if dead is not None and evaluate(substitute(dead, {"now": now}), values) else values
+    dead = bound.dead
+    return None if dead is not None and dead({"now": now})(values) else values
 
 
 # -- transactions -----------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
 from mixstore.errors import NotFoundError, QueryError, ValidationError, nearest
-from mixstore.expressions import Compare, matcher, substitute
+from mixstore.expressions import Compare
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
@@ -94,9 +94,12 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
     found = key_of(bound, key)
     rows = yield _point(bound, found)
     row = rows[0]
-    if row is None or (bound.point_filter is not None and _visible(bound, row) == [False]):
+    if row is None:
         return None
-    return bound.load(row, found)
+    if bound.point_filter is None:
+        return bound.load(row, found)
+    (values,) = _seen(bound, rows)
+    return None if values is None else bound.load(row, found, values)
 
 
 def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
@@ -116,13 +119,13 @@ def _point(bound: Bound, *keys: KeyValue) -> Any:
     return bound.engine.compile_get(bound, keys)
 
 
-def _visible(bound: Bound, *rows: Any) -> list[bool]:
-    """Which of the rows that were read by their keys may be seen; None is none."""
-    wanted = bound.point_filter
-    if wanted is None:
-        return [row is not None for row in rows]
-    seen = matcher(substitute(wanted, {"now": bound.backend.clock()}))
-    return [row is not None and seen(bound.values_from_row(row)) for row in rows]
+def _seen(bound: Bound, rows: Iterable[Any]) -> list[dict[str, Any] | None]:
+    """The values of rows that were read by their keys; None for one that is not there or may not be seen."""
+    told = [None if row is None else bound.values_from_row(row) for row in rows]
+    if bound.point_filter is None:
+        return told
+    visible = bound.point_filter({"now": bound.backend.clock()})
+    return [values if values is not None and visible(values) else None for values in told]
 
 
 def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
@@ -131,7 +134,8 @@ def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
     if not wanted:
         return []
     rows = yield _point(bound, *wanted)
-    return [bound.load(row) if seen else None for row, seen in zip(rows, _visible(bound, *rows), strict=True)]
+    pairs = zip(rows, _seen(bound, rows), strict=True)
+    return [None if values is None else bound.load(row, None, values) for row, values in pairs]
 
 
 def refresh(bound: Bound, instance: Any) -> Steps:
@@ -139,15 +143,15 @@ def refresh(bound: Bound, instance: Any) -> Steps:
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
     rows = yield _point(bound, key)
-    row = rows[0]
-    if _visible(bound, row) == [False]:
+    (values,) = _seen(bound, rows)
+    if values is None:
         raise NotFoundError(
             f"{bound.schema.name} to refresh is not there",
             model=bound.model,
             key=bound.schema.key_as_told(key),
             backend=bound.backend.backend_name,
         )
-    loaded = bound.load(row)
+    loaded = bound.load(rows[0], key, values)
     instance.__dict__.update(loaded.__dict__)
-    set_state(instance, bound, row, None, key)
+    set_state(instance, bound, rows[0], None, key)
     return instance
