@@ -87,7 +87,7 @@ def _instances(bound: Bound, items: Iterable[Any], now: datetime) -> tuple[list[
     checked: list[bool] = []
     errors: list[dict[str, Any]] = []
     for position, item in enumerate(items):
-        if isinstance(item, bound.model):
+        if type(item) is bound.model:
             instances.append(item)
             checked.append(False)
             continue

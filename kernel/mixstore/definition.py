@@ -33,6 +33,12 @@ class Definition:
     def __init__(self, model: type[Any]) -> None:
         self.model = model
         self.declared = Declared.of(model)
+        if model.model_config.get("extra") == "allow":
+            raise SchemaError(
+                f'{model.__name__} allows extra values, which no store would keep: extra="allow"',
+                model=model,
+                hint="a field `extra: dict[str, Any] = {}` holds what has no name yet",
+            )
         if self.declared.query_methods:
             _check_query_methods(model, self.declared.query_methods)
         self.meta = merged_meta(model, self.declared)

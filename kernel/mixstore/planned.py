@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from mixstore import batches, binding, lifecycle, points
 from mixstore.backend import Backend, Capability
 from mixstore.builder import QueryBuilder
+from mixstore.errors import ValidationError
 from mixstore.expressions import TRUE, Expr
 from mixstore.state import State, state_of
 from mixstore.transaction import Transaction
@@ -152,16 +153,19 @@ class PlannedBackend(Backend):
 
     def update(self, model_class: type[Any], instance: Any) -> dict[str, Any]:
         bound = self.bound(model_class)
-        instance, state = self._own(instance)
+        instance, state = self._own(bound, instance)
         return bound.values_of(bound.run("update", lifecycle.update_row(bound, instance, state)))
 
     def delete(self, model_class: type[Any], instance: Any) -> bool:
         bound = self.bound(model_class)
-        instance, state = self._own(instance)
+        instance, state = self._own(bound, instance)
         return bool(bound.run("delete", lifecycle.delete(bound, instance, state)))
 
-    def _own(self, instance: Any) -> tuple[Any, State | None]:
+    def _own(self, bound: Bound, instance: Any) -> tuple[Any, State | None]:
         """An instance and its state; one that came from another backend is taken as a new copy, and stays there."""
+        told, name = type(instance), bound.schema.name
+        if told is not bound.model and told.__qualname__ != bound.model.__qualname__:  # but it may be defined anew
+            raise ValidationError(f"this takes a {name}, not a {told.__name__}", model=bound.model)
         state = state_of(instance)
         if state is not None and state.bound.backend is not self:
             return instance.model_copy(), None

@@ -273,3 +273,13 @@ def test_verbs_that_are_not_shadowed_work_beside_a_field_called_where():
 
     Shop.create(id="a", where="Rome")
     assert (Shop.count(), Shop.exists(where="Rome"), len(Shop.all())) == (1, True, 1)
+
+
+# -- extra values
+
+
+def test_a_model_that_allows_extra_values_is_refused_since_they_would_be_lost():
+    with pytest.raises(SchemaError, match=r"User allows extra values(?s:.*)dict"):
+
+        class User(Model, extra="allow"):
+            id: str = Field(primary_key=True)

@@ -297,3 +297,21 @@ def test_update_may_move_two_fields_that_a_model_validator_ties_together():
     with pytest.raises(ValidationError, match="start after end"):
         span.update(start=9)
     assert span.start == 5
+
+
+# -- instances of other classes
+
+
+class Manager(User):
+    level: int = 0
+
+
+def test_an_instance_of_a_subclass_is_not_stored_as_its_parent(store):
+    for write in (User.batch_create, User.batch_upsert):
+        with pytest.raises(ValidationError, match="a row is a dict or a User, not Manager"):
+            write([Manager(id="a", level=3)])
+    boss = Manager.create(id="a", level=3)
+    for act in (store.update, store.delete):
+        with pytest.raises(ValidationError, match="this takes a User, not a Manager"):
+            act(User, boss)
+    assert (User.count(), Manager.get("a").level) == (0, 3)
