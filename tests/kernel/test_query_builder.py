@@ -137,7 +137,9 @@ def test_a_query_of_another_model_is_no_condition(store):
         User.where(Guest.where(age=1))
 
 
-@pytest.mark.parametrize("term", ["age = 1", {"age": 1}, True, lambda user: user.age, None], ids=repr)
+@pytest.mark.parametrize(
+    "term", ["age = 1", {"age": 1}, True, lambda user: user.age, None], ids=lambda term: type(term).__name__
+)
 def test_what_is_no_condition_is_refused(store, term):
     with pytest.raises(QueryError, match="a condition is a Q, an expression or a query, not"):
         User.where(term)

@@ -194,3 +194,85 @@ def test_text_lookups_answer_as_the_reference_does_for_any_text(use: Use, texts:
     rows = Thing.batch_create([{"id": number, "text": text} for number, text in enumerate(texts)])
     lookups = ("eq", "lt", "gte", "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith")
     check(Thing, rows, (Q(**{f"text__{lookup}": part}) for lookup in lookups for part in parts))
+
+
+ODD_KEYS = [
+    "a.b",
+    'a"b',
+    "$",
+    "$.a",
+    "[0]",
+    "0",
+    "*",
+    "a b",
+    "é",
+    "'",
+    "a\\b",
+    "#",
+    "-1",
+    "\u2028",
+    "A",
+    "a",
+    "type",
+    "id",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_any_key_of_a_free_dict_is_a_path(use: Use, key: str) -> None:
+    use(Thing)
+    others = [other for other in ODD_KEYS if other != key]
+    rows = Thing.batch_create(
+        [
+            {"id": 1, "free": {key: 1}, "table": {key: 1}},
+            {"id": 2, "free": {key: {key: [1]}}, "table": dict.fromkeys(others, 1)},
+            {"id": 3, "free": {key: None}, "table": {}},
+            {"id": 4, "free": [{key: 1}, 1]},
+            {"id": 5, "free": key},
+            {"id": 6, "free": dict.fromkeys(others, 1)},
+        ]
+    )
+    questions = [
+        Q(**{f"{field}__{path}__{lookup}": value})
+        for field in ("free", "table")
+        for path in (key, f"{key}__{key}")
+        for lookup, value in [("eq", 1), ("ne", 1), ("gte", 1), ("eq", None), ("isnull", False), ("in", [1, None])]
+    ]
+    questions += [
+        Q(**{f"free__{key}__{key}__{lookup}": value}) for lookup, value in [("contains", 1), ("size", 1), ("eq", [1])]
+    ]
+    assert check(Thing, rows, iter(questions)) > 12
+
+
+NUMBERS = [
+    0,
+    1,
+    -1,
+    1.0,
+    1.5,
+    -0.0,
+    2**53,
+    2**53 + 1,
+    float(2**53),
+    2**63 - 1,
+    -(2**63),
+    1e18,
+    10**18,
+    1e300,
+    5e-324,
+    0.1,
+]
+
+
+def test_numbers_in_free_values_compare_exactly(use: Use) -> None:
+    use(Thing)
+    rows = Thing.batch_create(
+        [{"id": n, "free": {"n": value}} for n, value in enumerate([*NUMBERS, True, False, "1", None])]
+    )
+    questions = [
+        Q(**{f"free__n__{lookup}": value})
+        for lookup in ("eq", "ne", "lt", "lte", "gt", "gte")
+        for value in [*NUMBERS, True, "1", 2**63, 0.3, -(2**70)]
+    ]
+    questions += [Q(free__n__in=NUMBERS[:5]), Q(free__n__not_in=NUMBERS[4:9]), Q(free__n__between=(1, 2**53))]
+    assert check(Thing, rows, iter(questions)) == len(questions)
