@@ -107,7 +107,13 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     if coerced is None:
         raise QueryError(f"get() by {name} needs a value: None is not unique", model=bound.model)
     found = yield from rows_of(bound, Query(bound.model, Compare((name,), "eq", coerced), limit=1))
-    return bound.load(found[0]) if found else None
+    if not found:
+        return None
+    instance = bound.load(found[0])
+    open_transaction = bound.transaction()
+    if open_transaction is not None:
+        open_transaction.refuse_buffered(bound, state_of(instance).key)  # type: ignore[union-attr]
+    return instance
 
 
 def _point(bound: Bound, *keys: KeyValue) -> Any:
