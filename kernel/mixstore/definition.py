@@ -42,6 +42,7 @@ class Definition:
         if self.declared.query_methods:
             _check_query_methods(model, self.declared.query_methods)
         self.meta = merged_meta(model, self.declared)
+        _check_arguments(model, self.declared)
         self.hooks = hooks.collect(model)
         self.options = {
             name: _field_options(model, name, info, self.declared) for name, info in model.__pydantic_fields__.items()
@@ -52,6 +53,24 @@ class Definition:
         """Whether the class can't be bound: by Meta, or since its type parameters are open."""
         generic = getattr(self.model, "__pydantic_generic_metadata__", {})
         return bool(self.meta.get("abstract")) or bool(generic.get("parameters")) or bool(generic.get("origin"))
+
+
+def _check_arguments(model: type[Any], declared: Declared) -> None:
+    """An argument is told apart from fields, and from those of other mixins, by its name alone."""
+    owners: dict[str, type] = {}
+    for base in reversed(model.__mro__) if declared.arguments else ():
+        for name in getattr(vars(base).get("Declares"), "arguments", ()):
+            if name in model.__pydantic_fields__:
+                raise SchemaError(
+                    f"{base.__name__} declares the argument {name!r}, which is a field of {model.__name__}", model=model
+                )
+            other = owners.get(name, base)
+            if not issubclass(base, other):
+                raise SchemaError(
+                    f"{model.__name__}: {other.__name__} and {base.__name__} both declare the argument {name!r}",
+                    model=model,
+                )
+            owners[name] = base
 
 
 def _check_query_methods(model: type[Any], names: Iterable[str]) -> None:

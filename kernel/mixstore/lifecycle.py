@@ -22,7 +22,7 @@ from mixstore.errors import (
     ValidationError,
     nearest,
 )
-from mixstore.failures import failure
+from mixstore.failures import failure, hook_failed, hook_gave
 from mixstore.prepare import (
     PreparedWrite,
     StaleReadError,
@@ -63,6 +63,10 @@ def with_arguments(bound: Bound, data: dict[str, Any], now: datetime | None) -> 
                 field=name,
                 model=bound.model,
             ) from error
+        except Exception as error:
+            raise hook_failed(bound, f"{bound.schema.name}.Declares.arguments", name, None, error) from error
+        if not isinstance(fields, Mapping):
+            raise hook_gave(bound, f"{bound.schema.name}.Declares.arguments", name, None, "a dict of fields", fields)
         for field, value in fields.items():
             if field in data:
                 problem = f"{name} and {field} say the same thing; give one"

@@ -146,7 +146,7 @@ class PreparedWrite:
         values = bound.values_from_row(outcome.stored)
         for condition in self.conditions:
             if not evaluate(condition.expr, values):
-                error = condition.error(values)
+                error = _error_of(bound, condition, write.key, values)
                 if isinstance(error, MixstoreError):
                     error.model = error.model or bound.model
                     error.key = bound.schema.key_as_told(write.key) if error.key is None else error.key
@@ -158,6 +158,16 @@ class PreparedWrite:
         if outcome.status != "condition" or outcome.stored is None:
             return False
         return not evaluate(self.visibility, self.bound.values_from_row(outcome.stored))
+
+
+def _error_of(bound: Bound, condition: Condition, key: KeyValue, values: Mapping[str, Any]) -> Exception:
+    """The exception that a condition makes; what goes wrong in that is an error that names the condition."""
+    owner = f"Condition({condition.expr!r})"
+    try:
+        error = condition.error(values)
+    except Exception as failed:
+        return hook_failed(bound, owner, "error", key, failed)
+    return error if isinstance(error, Exception) else hook_gave(bound, owner, "error", key, "an exception", error)
 
 
 def prepare_write(
@@ -243,7 +253,11 @@ def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[
             condition = change.condition
             expr = lookups.resolve(bound.schema, condition.expr, current().lookups)
             conditions.append(Condition(substitute(expr, {"now": context.now}), condition.error))
-        side_writes += change.side_writes
+        for side in change.side_writes:
+            if not isinstance(side, SideWrite):
+                owner = type(extension).__qualname__
+                raise hook_gave(bound, owner, "before_write", context.key, "side writes that are a SideWrite", side)
+            side_writes.append(side)
     return conditions, side_writes
 
 

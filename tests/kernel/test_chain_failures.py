@@ -191,6 +191,7 @@ def test_an_error_of_mixstore_keeps_its_type_and_gains_the_place(fails):
     [
         ("before_write", {"size": 1}, r"before_write must give a WriteChange or None, not dict"),
         ("before_write", WriteChange({"id": None}), "id"),
+        ("before_write", WriteChange(side_writes=("junk",)), "must give side writes that are a SideWrite, not str"),
         ("serialize", None, r"serialize must give a dict, not NoneType"),
         ("serialize", ["id"], r"serialize must give a dict, not list"),
     ],

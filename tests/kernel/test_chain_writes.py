@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -215,69 +215,6 @@ def test_all_extensions_of_a_write_are_told_one_moment(store):
     assert len(set(moments)) == 1
 
 
-class Dated(Mixin):
-    """`born_in=` says when, from the moment of the operation; `seen` is that moment."""
-
-    born: datetime | None = None
-    seen: datetime | None = None
-
-    class Declares:
-        arguments = {"born_in": lambda hours, now: {"born": now + timedelta(hours=hours)}}
-
-    class Anywhere(BackendExtension):
-        reads = {"upsert": ()}
-
-        def before_write(self, context):
-            return WriteChange({"seen": context.now})
-
-
-class Child(Dated, Model):
-    id: str = Field(primary_key=True)
-
-
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda: Child.create(id="a", born_in=1),
-        lambda: Child.upsert(id="a", born_in=1),
-        lambda: Child.batch_create([{"id": "a", "born_in": 1}]),
-        lambda: Child.batch_upsert([{"id": "a", "born_in": 1}]),
-        lambda: Child.create(id="a").update(born_in=1),
-        lambda: (Child.create(id="a"), Child.where().update(born_in=1)),
-    ],
-    ids=["create", "upsert", "batch_create", "batch_upsert", "update", "update by query"],
-)
-def test_an_operation_has_one_moment_from_its_arguments_to_its_extensions(store, act):
-    class Running:
-        now = store.clock.now
-
-        def __call__(self):
-            self.now += timedelta(seconds=1)
-            return self.now
-
-    store.clock = Running()
-    act()
-    child = Child.get("a")
-    assert child.born - child.seen == timedelta(hours=1)
-
-
-@pytest.mark.parametrize("value", ["soon", None, object()])
-def test_an_argument_that_makes_no_sense_is_a_validation_error_that_names_it(value):
-    with pytest.raises(ValidationError, match="Child: born_in: ") as caught:
-        Child.create(id="a", born_in=value)
-    assert caught.value.field == "born_in"
-
-
-def test_an_argument_and_the_field_that_it_sets_can_not_both_be_given():
-    with pytest.raises(ValidationError, match="born_in and born say the same thing"):
-        Child.create(id="a", born_in=1, born=None)
-
-
-def test_an_argument_is_not_taken_by_the_constructor():
-    with pytest.raises(ValueError, match="born_in"):
-        Child(id="a", born_in=1)
-
-
 # -- conditions
 
 
@@ -320,6 +257,25 @@ def test_a_condition_is_checked_in_batches_and_transactions_too(store):
         Box.create(id="c")
         box.update(label="x")
     assert sorted(one.id for one in Box.all()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(lambda stored: stored["nothing"], "raised KeyError"), (lambda stored: None, "must give an exception, not None")],
+)
+def test_a_condition_that_cannot_make_its_error_is_named(error, told):
+    class Odd(Mixin):
+        class Anywhere(BackendExtension):
+            def before_write(self, context):
+                return WriteChange(condition=Condition(Q(id="other"), error))
+
+    class Thing(Odd, Model):
+        id: str = Field(primary_key=True)
+
+    thing = Thing.create(id="a")
+    with pytest.raises(HookError, match=rf"Condition\(id = 'other'\)\.error {told}"):
+        thing.delete()
+    assert Thing.exists(id="a")
 
 
 def test_a_condition_on_an_unknown_field_names_it():
