@@ -6,8 +6,7 @@
             self.email = self.email.lower()
 
 A hook takes nothing, or the `WriteContext` (`after_load`: nothing). Hooks add up along the bases, parents first: one
-in a
-subclass never drops its parent's, even under the same name. They run once per row on every path.
+in a subclass never drops its parent's, even under the same name. They run once per row on every path.
 """
 
 from __future__ import annotations

@@ -61,8 +61,7 @@ class Explanation:
     """What a query would do, without doing it.
 
     `operation` and `index` in the backend's own words, `pushed` and `residual` the filters that the engine and that
-    mixstore
-    applies, `request` the native request.
+    mixstore applies, `request` the native request.
     """
 
     backend: str

@@ -79,8 +79,7 @@ class ModelSchema:
     """Everything about a model class that does not depend on a backend.
 
     `fields` in the order of definition; `key_fields` are the fields the primary key is made of; `hidden_key` names
-    the attributes
-    of a record that hold a rendered key (empty when the key fields themselves are the key).
+    the attributes of a record that hold a rendered key (empty when the key fields themselves are the key).
     """
 
     def __init__(self, model: type[Any], definition: Definition) -> None:
