@@ -39,6 +39,18 @@ class ModelMeta(MixstoreMeta):
                 current().add_model(cls)
         return cls  # type: ignore[return-value]
 
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+
+        def __getattr__(cls, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                if name.startswith("_") or name not in vars(QueryBuilder):
+                    raise
+            raise AttributeError(
+                f"{cls.__name__} has no {name!r}, its queries have: {cls.__name__}.where().{name}(...)"
+            )
+
 
 class Model(BaseModel, metaclass=ModelMeta):
     """A pydantic class whose instances are rows of a store.
@@ -48,8 +60,7 @@ class Model(BaseModel, metaclass=ModelMeta):
             email: str = Field(unique=True)
 
     Verbs have async twins with an `a` in front. `create`, `upsert` and `update` raise `mixstore.ValidationError` for
-    bad data,
-    the bare constructor pydantic's own.
+    bad data, the bare constructor pydantic's own.
     """
 
     model_config = ConfigDict(extra="forbid", ignored_types=IGNORED)

@@ -320,8 +320,9 @@ class Registry:
             return configured.url
         self.load_plugins()
         hint = f"[backends.{name}] in mixstore.toml, or connect(url, name={name!r})"
-        if name in self.backends:
-            hint = f"{name!r} is a scheme: write a URL, '{name}://...', or {hint}"
+        scheme, _, rest = name.partition(":")
+        if scheme in self.backends:
+            hint = f"{scheme!r} is a scheme: write a URL, '{scheme}:///{rest.lstrip('/') or '...'}', or {hint}"
         known = {*self.named, *self.settings.backends}
         raise ConfigurationError(f"no backend is called {name!r}, {nearest(name, known)}", hint=hint)
 

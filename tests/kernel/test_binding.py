@@ -387,3 +387,18 @@ def test_initialize_without_models_takes_those_that_are_bound_to_the_backend():
     Person.bind(own)
     own.initialize()
     assert own.told == {Person, Pupil}
+
+
+def test_a_url_without_its_slashes_is_an_error_that_shows_them():
+    with pytest.raises(ConfigurationError, match=r"sqlite:///library\.db"):
+        connect("sqlite:library.db")
+
+
+def test_a_method_of_queries_on_a_model_says_where_it_is():
+    class Book(Model):
+        id: str = Field(primary_key=True)
+
+    with pytest.raises(AttributeError, match=r"Book\.where\(\)\.order_by"):
+        Book.order_by("id")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = Book.nothing
