@@ -15,7 +15,10 @@ from tests.backends.shared.support import Clock
 
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
     "memory": lambda request: InMemoryBackend(),
-    "sqlite-file": lambda request: SQLiteBackend(request.getfixturevalue("tmp_path") / "store.db"),
+    # Patient and careless of power failures, so that a slow disk or a busy machine fails no test of behaviour.
+    "sqlite-file": lambda request: SQLiteBackend(
+        request.getfixturevalue("tmp_path") / "store.db", timeout=60, synchronous="off"
+    ),
     "sqlite-memory": lambda request: SQLiteBackend(":memory:"),
 }
 
