@@ -389,11 +389,6 @@ def test_initialize_without_models_takes_those_that_are_bound_to_the_backend():
     assert own.told == {Person, Pupil}
 
 
-def test_a_url_without_its_slashes_is_an_error_that_shows_them():
-    with pytest.raises(ConfigurationError, match=r"sqlite:///library\.db"):
-        connect("sqlite:library.db")
-
-
 def test_a_method_of_queries_on_a_model_says_where_it_is():
     class Book(Model):
         id: str = Field(primary_key=True)

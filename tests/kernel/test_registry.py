@@ -180,6 +180,11 @@ def test_a_scheme_without_a_url_is_told_how_to_become_one(fresh: Registry):
         connect("shelf")
 
 
+def test_a_url_without_its_slashes_is_shown_with_them(fresh: Registry):
+    with pytest.raises(ConfigurationError, match="write a URL, 'shelf:///books'"):
+        connect("shelf:books")
+
+
 def test_a_factory_that_makes_something_else_is_refused_with_its_owner(fresh: Registry):
     class Odd:
         @classmethod
