@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from mixstore_extensions.soft_delete import SoftDelete
+from mixstore_extensions.tenancy import Tenant, TenantError, TenantScoped, current_tenant, tenant, without_tenant
 from mixstore_extensions.timestamps import Timestamps
 from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
-__all__ = ["TTL", "Timestamps", "Versioned", "retry_on_conflict"]
+__all__ = [
+    "SoftDelete",
+    "TTL",
+    "Tenant",
+    "TenantError",
+    "TenantScoped",
+    "Timestamps",
+    "Versioned",
+    "current_tenant",
+    "retry_on_conflict",
+    "tenant",
+    "without_tenant",
+]

@@ -68,9 +68,15 @@ class TTL(Mixin):
     @classmethod
     def purge_expired(cls) -> int:
         """Remove expired rows physically; returns how many. A row whose time is extended meanwhile stays."""
-        return cls.include_expired().filter(expires_at__lte=NOW).delete(physical=True)
+        return _expired(cls).delete(physical=True)
 
     @classmethod
     async def apurge_expired(cls) -> int:
         """`purge_expired()`, awaited."""
-        return await cls.include_expired().filter(expires_at__lte=NOW).adelete(physical=True)
+        return await _expired(cls).adelete(physical=True)
+
+
+def _expired(model: Any) -> QueryBuilder[Any]:
+    # a row that was deleted before it expired is hidden by SoftDelete as well, and would be left
+    found: QueryBuilder[Any] = model.include_expired().option(include_deleted=True)
+    return found.filter(expires_at__lte=NOW)

@@ -34,7 +34,7 @@ from mixstore.errors import (
     ValidationError,
     VersionConflictError,
 )
-from mixstore.expressions import Deferred, Q, evaluate
+from mixstore.expressions import FALSE, TRUE, Deferred, Q, evaluate
 from mixstore.extension import BackendExtension
 from mixstore.fields import Field
 from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
@@ -75,6 +75,7 @@ __all__ = [
     "Deferred",
     "DuplicateKeyError",
     "Explanation",
+    "FALSE",
     "Field",
     "FieldType",
     "HookError",
@@ -106,6 +107,7 @@ __all__ = [
     "ScanWarning",
     "SchemaError",
     "SideWrite",
+    "TRUE",
     "ThrottledError",
     "TransactionError",
     "UnsupportedOperationError",

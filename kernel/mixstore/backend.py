@@ -30,6 +30,8 @@ class Capability(enum.Flag):
     """Several writes happen all or not at all."""
     UNIQUE = enum.auto()
     """Unique fields are enforced by the engine."""
+    PARTIAL_UNIQUE = enum.auto()
+    """Rows that a fixed expression tells apart don't hold their unique values (`chain.freed`)."""
     INDEXES = enum.auto()
     """Equality and ranges on `index=True` fields don't scan."""
     ORDERED = enum.auto()

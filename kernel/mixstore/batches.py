@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore.checking import check_fields
-from mixstore.errors import BatchError, MixstoreError, ValidationError
+from mixstore.errors import BatchError, ConfigurationError, MixstoreError, ValidationError
 from mixstore.failures import failure
 from mixstore.lifecycle import NO_OPTIONS, Steps, insert, living, new_instance
 from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
@@ -116,6 +116,8 @@ def _instances(bound: Bound, items: Iterable[Any], now: datetime) -> tuple[list[
 def _one(todo: _Batch, index: int) -> Steps:
     try:
         yield from insert(todo.bound, todo.operation, todo.instances[index], todo.checked[index], todo.now)
+    except ConfigurationError:
+        raise
     except MixstoreError as error:
         todo.errors[index] = error
 
@@ -163,6 +165,8 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
                 bound, operation, instance, instance, None, read, todo.now, checked=checked, options=NO_OPTIONS
             )
             prepared.append((index, one))
+        except ConfigurationError:
+            raise  # no fault of a row, and the others would meet it too
         except MixstoreError as error:
             todo.errors[index] = error
     if operation == "upsert":

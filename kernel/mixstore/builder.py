@@ -12,6 +12,7 @@ from mixstore.expressions import TRUE, Expr, Q
 from mixstore.query import Explanation, Page, Query, Search
 from mixstore.registry import current
 from mixstore.schema import schema_of
+from mixstore.state import state_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -273,6 +274,26 @@ class QueryBuilder(Generic[M]):
     async def aupdate(self, /, **changes: Any) -> int:
         """`update()`, awaited."""
         return await self._arun(bulk.update_all, changes)  # type: ignore[no-any-return]
+
+    def update_one(self, instance: M, /, **changes: Any) -> M:
+        """Change the row of this instance as it is stored now; the instance, returned, becomes what is stored then.
+
+        What it holds unsaved is given up. NotFoundError if the query does not find the row.
+        """
+        bound = self._bound_of(instance)
+        return bound.run("update_one", bulk.update_one(bound, self.query, instance, changes))  # type: ignore[no-any-return]
+
+    async def aupdate_one(self, instance: M, /, **changes: Any) -> M:
+        """`update_one()`, awaited."""
+        bound = self._bound_of(instance)
+        return await bound.arun("update_one", bulk.update_one(bound, self.query, instance, changes))  # type: ignore[no-any-return]
+
+    def _bound_of(self, instance: Any) -> Bound:
+        """Where the instance came from, as for its own verbs."""
+        if not isinstance(instance, self.query.model):
+            raise QueryError(f"update_one() takes a {self.query.model.__name__}, not {type(instance).__name__}")
+        state = state_of(instance)
+        return self._bound() if state is None else state.bound
 
     def delete(self, *, physical: bool = False) -> int:
         """Delete every row found, each a conditional write through the chain. Returns the number of rows.

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from mixstore import lifecycle
 from mixstore.errors import ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
+from mixstore.failures import failure
 from mixstore.pages import stream
+from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import by_key, fetch
 from mixstore.state import state_of
+from mixstore.write import Outcome
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -23,6 +26,24 @@ Steps = Generator[Any, Any, Any]
 
 def update_all(bound: Bound, query: Query, changes: dict[str, Any]) -> Steps:
     """Change every row found, each through the chain and only while it still matches."""
+    _check_names(bound, changes)
+    return (yield from _write_all(bound, query, changes))
+
+
+def update_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any]) -> Steps:
+    """Change the stored row of an instance if the query finds it; the instance becomes what is stored then."""
+    _check_names(bound, changes)
+    if query.limit is not None or query.offset or query.cursor is not None or query.fields is not None:
+        raise QueryError("update_one() has a row: no limit, offset, cursor or select()", model=bound.model)
+    state = state_of(instance)
+    key = state.key if state is not None else required_key(bound, instance)
+    found = yield from _still_there(bound, query, key)
+    if not found or not (yield from _write_one(bound, query, found[0], changes, instance)):
+        raise failure(bound, "update", key, Outcome("missing"))
+    return instance
+
+
+def _check_names(bound: Bound, changes: dict[str, Any]) -> None:
     for name in changes:
         if name not in bound.schema.fields and name not in bound.schema.declared.arguments:
             known = (*bound.schema.fields, *bound.schema.declared.arguments)
@@ -31,7 +52,6 @@ def update_all(bound: Bound, query: Query, changes: dict[str, Any]) -> Steps:
                 model=bound.model,
                 hint=nearest(name, known),
             )
-    return (yield from _write_all(bound, query, changes))
 
 
 def delete_all(bound: Bound, query: Query) -> Steps:
@@ -58,8 +78,11 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
             return written
 
 
-def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any] | None) -> Steps:
-    """1 if the row was written, 0 if it is gone or no longer matches. A row that changed in between is read again."""
+def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any] | None, target: Any = None) -> Steps:
+    """1 if the row was written, 0 if it is gone or no longer matches. A row that changed in between is read again.
+
+    `target` is the instance that becomes what is stored, if it is not the one that was read.
+    """
     guard = None if query.where == TRUE or bound.chain.opaque else query.where
     key = state_of(instance).key  # type: ignore[union-attr]
     for attempt in range(lifecycle.ATTEMPTS):
@@ -69,19 +92,25 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
             now = lifecycle.moment_of(bound)
             candidate, names = lifecycle.candidate_with(bound, instance, changes, now)
             state = state_of(instance)
-            yield from lifecycle.update_row(bound, instance, state, candidate, names, guard, query.options, now)
+            changing = instance if target is None else target
+            yield from lifecycle.update_row(bound, changing, state, candidate, names, guard, query.options, now)
             return 1
         except NotFoundError:
             return 0
         except ConflictError:
             if attempt == lifecycle.ATTEMPTS - 1:
                 raise
-        same = conjunction(query.where, *_key_terms(bound, key))
-        found = yield from fetch(bound, query.replace(where=same, order=(), limit=1, offset=0, cursor=None))
+        found = yield from _still_there(bound, query, key)
         if not found:
             return 0
         instance = found[0]
     return 0
+
+
+def _still_there(bound: Bound, query: Query, key: KeyValue) -> Steps:
+    """The row with this key in a list, if the query still finds it."""
+    same = conjunction(query.where, *_key_terms(bound, key))
+    return (yield from fetch(bound, query.replace(where=same, order=(), limit=1, offset=0, cursor=None)))
 
 
 def _key_terms(bound: Bound, key: KeyValue) -> list[Expr]:

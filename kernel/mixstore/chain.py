@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction
+from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, varies
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
 from mixstore.registry import current
@@ -83,6 +83,8 @@ class Chain:
     """Which rows count as absent; None if all are present."""
     veil: Expr | None = None
     """Which rows are there but can't be seen; None if all can."""
+    freed: Expr | None = None
+    """Which rows don't hold their unique values; None if all do."""
 
     side_models: tuple[type[Any], ...] = ()
 
@@ -182,7 +184,27 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         chain.evict = disjunction(*[expr for _, expr in chain.dead])
     if chain.veiled:
         chain.veil = disjunction(*[expr for _, expr in chain.veiled])
+    freeing = [one for one, _ in hooks("frees_unique")] if schema.unique else []
+    freed = [expr for _, expr in _expressions(schema, freeing, "frees_unique")]
+    if freed:
+        chain.freed = _fixed(schema, backend, disjunction(*freed), freeing)
     return chain
+
+
+def _fixed(schema: ModelSchema, backend: Backend, freed: Expr, by: list[BackendExtension]) -> Expr:
+    """What frees unique values, if the backend can do it and it is the same at all times."""
+    who = ", ".join(type(one).__qualname__ for one in by)
+    if varies(freed):
+        raise ConfigurationError(f"{who}.frees_unique on {schema.name}: it can't hold an operand that varies")
+    if Capability.PARTIAL_UNIQUE not in backend.capabilities:
+        raise UnsupportedOperationError(
+            f"{who} frees unique values of {schema.name} ({', '.join(schema.unique)}), "
+            f"which {backend.backend_name} can't do: it lacks PARTIAL_UNIQUE",
+            model=schema.model,
+            backend=backend.backend_name,
+            hint="let the values stay taken, or bind the model to another backend",
+        )
+    return freed
 
 
 def _told(schema: ModelSchema, extension: BackendExtension, name: str, *args: Any) -> Any:

@@ -57,6 +57,7 @@ __all__ = [
     "sort_key",
     "substitute",
     "terms",
+    "varies",
 ]
 
 
@@ -92,18 +93,24 @@ def paths(expr: Expr) -> set[Path]:
 
 
 def substitute(expr: Expr, environment: Any) -> Expr:
-    """The expression with every Deferred operand replaced by its value; the same object if it has none."""
+    """The expression with every Deferred operand replaced by its value; the same object if it has none.
+
+    One that gives TRUE or FALSE instead of a value decides its whole comparison.
+    """
     match expr:
         case Compare():
             value = _resolved(expr.value, environment)
+            if type(value) is Constant:
+                return value
             return expr if value is expr.value else Compare(expr.path, expr.lookup, value, expr.function)
         case And() | Or():
             changed = [substitute(term, environment) for term in expr.terms]
-            same = all(new is old for new, old in zip(changed, expr.terms, strict=True))
-            return expr if same else type(expr)(changed)
+            if all(new is old for new, old in zip(changed, expr.terms, strict=True)):
+                return expr
+            return conjunction(*changed) if type(expr) is And else disjunction(*changed)
         case Not():
             term = substitute(expr.term, environment)
-            return expr if term is expr.term else Not(term)
+            return expr if term is expr.term else ~term
         case After():
             values = _resolved(expr.values, environment)
             return expr if values is expr.values else After(expr.order, values)
@@ -147,13 +154,20 @@ def matcher(expr: Expr) -> Matcher:
 
 def prepared(expr: Expr) -> Callable[[Any], Matcher]:
     """`matcher` in two steps: what does not vary is compiled now, Deferred operands are resolved per environment."""
-    if not _varies(expr):
+    if not varies(expr):
         fixed = matcher(expr)
         return lambda environment: fixed
     match expr:
         case Compare():
             path, lookup, value, function = expr.path, expr.lookup, expr.value, expr.function
-            return lambda environment: matching.comparison(path, lookup, _resolved(value, environment), function)
+
+            def comparison(environment: Any) -> Matcher:
+                operand = _resolved(value, environment)
+                if type(operand) is Constant:
+                    return matching.constant(operand.value)
+                return matching.comparison(path, lookup, operand, function)
+
+            return comparison
         case And() | Or():
             parts = [prepared(term) for term in expr.terms]
             join = matching.all_of if isinstance(expr, And) else matching.any_of
@@ -165,14 +179,15 @@ def prepared(expr: Expr) -> Callable[[Any], Matcher]:
             return lambda environment: matcher(substitute(expr, environment))
 
 
-def _varies(expr: Expr) -> bool:
+def varies(expr: Expr) -> bool:
+    """Whether an operand in the expression is a Deferred."""
     match expr:
         case Compare():
             return _deferred(expr.value)
         case And() | Or():
-            return any(map(_varies, expr.terms))
+            return any(map(varies, expr.terms))
         case Not():
-            return _varies(expr.term)
+            return varies(expr.term)
         case After():
             return _deferred(expr.values)
         case _:

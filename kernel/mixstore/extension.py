@@ -31,6 +31,7 @@ HOOKS = (
     "modify_query",
     "dead",
     "veiled",
+    "frees_unique",
     "after_write",
     "after_read",
     "opaque",
@@ -151,6 +152,10 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
 
     def veiled(self) -> Expr | None:
         """Rows that are present but can't be seen: their key stays taken."""
+        return None
+
+    def frees_unique(self) -> Expr | None:
+        """Rows that are there, but whose unique values others may have. Nothing in it varies: it may be in an index."""
         return None
 
     def after_write(self, context: WriteContext, outcome: Outcome) -> None:

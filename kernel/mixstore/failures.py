@@ -37,9 +37,9 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
         "backend": bound.backend.backend_name,
     }
     if outcome.status == "exists":
-        return DuplicateKeyError(
-            f"{name} exists already", hint="upsert() replaces, save() of a loaded row updates", **where
-        )
+        unseen = operation == "upsert"
+        hint = "that row is out of sight here" if unseen else "upsert() replaces, save() of a loaded row updates"
+        return DuplicateKeyError(f"{name} exists already", hint=hint, **where)
     if outcome.status == "unique":
         return DuplicateKeyError(
             f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where

@@ -232,7 +232,8 @@ def _make_q(terms: tuple[Expr, ...], lookups: tuple[tuple[str, Any], ...]) -> Q:
 class Deferred:
     """An operand that is known only when the query runs, such as now or the current tenant.
 
-    `fn(environment)` gives its value. `deferred + constant` and `deferred - constant` are deferred too.
+    `fn(environment)` gives its value, or TRUE or FALSE to decide the whole comparison that it is the operand of.
+    `deferred + constant` and `deferred - constant` are deferred too.
     """
 
     __slots__ = ("_steps", "fn", "name")

@@ -94,10 +94,8 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
     found = key_of(bound, key)
     rows = yield _point(bound, found)
     row = rows[0]
-    if row is None:
-        return None
     if bound.point_filter is None:
-        return bound.load(row, found)
+        return None if row is None else bound.load(row, found)
     (values,) = _seen(bound, rows)
     return None if values is None else bound.load(row, found, values)
 

@@ -25,19 +25,19 @@ class Access(NamedTuple):
     ordered: bool = False
 
 
-def choose(schema: ModelSchema, where: Expr, order: tuple[Order, ...]) -> Access:
+def choose(schema: ModelSchema, table: Table, where: Expr, order: tuple[Order, ...]) -> Access:
     """The best way: the whole key, a unique or indexed value, the asked key order, an index range, everything."""
     told = [term for term in terms(where) if isinstance(term, Compare) and len(term.path) == 1]
     equal = {term.path[0]: term.value for term in told if term.lookup == "eq"}
     if not schema.hidden_key and all(equal.get(name) is not None for name in schema.key_fields):
         return _point(tuple(equal[name] for name in schema.key_fields))
-    for name in schema.unique:
+    for name in schema.unique if table.freed is None else ():
         if equal.get(name) is not None:
             return _unique(name, equal[name])
     for term in told:
-        if term.path[0] in schema.indexed and term.lookup in ("eq", "in"):
+        if term.path[0] in table.indexed and term.lookup in ("eq", "in"):
             return _equal(term.path[0], tuple(term.value) if term.lookup == "in" else (term.value,))
-    return _key_order(schema, where, order) or _range(schema, told) or Access("scan", None, _everything)
+    return _key_order(schema, where, order) or _range(table, told) or Access("scan", None, _everything)
 
 
 def _point(key: KeyValue) -> Access:
@@ -92,8 +92,8 @@ def _first(entry: tuple[Any, Any]) -> Any:
     return entry[0]
 
 
-def _range(schema: ModelSchema, told: list[Compare]) -> Access | None:
-    for name in schema.indexed:
+def _range(table: Table, told: list[Compare]) -> Access | None:
+    for name in table.indexed:
         bounds: list[Any] = [None, None]
         for term in told:
             if term.path[0] != name:

@@ -88,6 +88,7 @@ class InMemoryBackend(PlannedBackend):
         Capability.CONDITIONS
         | Capability.ATOMIC_WRITES
         | Capability.UNIQUE
+        | Capability.PARTIAL_UNIQUE
         | Capability.INDEXES
         | Capability.ORDERED
         | Capability.FULL_TEXT
@@ -117,9 +118,9 @@ class InMemoryBackend(PlannedBackend):
             entity = self.adapter.get_entity_type(bound.model)
             table = self._tables.get(entity)
             if table is None:
-                table = self._tables[entity] = Table(bound.schema)
+                table = self._tables[entity] = Table(bound.schema, bound.chain.freed)
             else:  # a class that was defined anew; instances of the old one may still write here
-                table.reshape(bound.schema)
+                table.reshape(bound.schema, bound.chain.freed)
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
@@ -161,7 +162,8 @@ class InMemoryBackend(PlannedBackend):
         matches = None if query.where == TRUE else matcher(query.where)
         if query.search is not None:
             matches = _both(matches, _hits(query.search, bound.schema.searchable))
-        return _Find(self._lock, bound.native, choose(bound.schema, query.where, query.order), query, matches, counts)
+        access = choose(bound.schema, bound.native, query.where, query.order)
+        return _Find(self._lock, bound.native, access, query, matches, counts)
 
 
 def _both(first: Callable[[Any], bool] | None, second: Callable[[Any], bool]) -> Callable[[Any], bool]:

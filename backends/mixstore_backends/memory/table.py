@@ -6,9 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mixstore.expressions import comparable
+from mixstore.expressions import comparable, matcher
 
 if TYPE_CHECKING:
+    from mixstore.expressions import Expr, Matcher
     from mixstore.schema import ModelSchema
     from mixstore.write import KeyValue
 
@@ -101,24 +102,27 @@ class Index:
 class Table:
     """The rows of one entity by key; unique values and indexed fields are kept beside them."""
 
-    def __init__(self, schema: ModelSchema) -> None:
+    def __init__(self, schema: ModelSchema, freed: Expr | None = None) -> None:
         self.reshaped = False
         """Whether rows may lack fields, or have more, since they were written for another class."""
         self.rows: dict[KeyValue, Record] = {}
-        self._shape(schema)
+        self._shape(schema, freed)
 
-    def reshape(self, schema: ModelSchema) -> None:
+    def reshape(self, schema: ModelSchema, freed: Expr | None = None) -> None:
         """Keep the rows for a class that is defined anew."""
         rows = list(self.rows.items())
         self.reshaped = True
         self.rows.clear()
-        self._shape(schema)
+        self._shape(schema, freed)
         for key, record in rows:
             self.put(key, record, None)
 
-    def _shape(self, schema: ModelSchema) -> None:
+    def _shape(self, schema: ModelSchema, freed: Expr | None) -> None:
+        self.freed: Matcher | None = None if freed is None else matcher(freed)
         self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in schema.unique}
-        self.indexes: dict[str, Index] = {name: Index() for name in schema.indexed}
+        # rows that don't hold their unique values are found by an index instead
+        self.indexed = schema.indexed if freed is None else tuple(dict.fromkeys((*schema.indexed, *schema.unique)))
+        self.indexes: dict[str, Index] = {name: Index() for name in self.indexed}
         self._keys = SortedForms(key_form)
         self._add_key = self._keys.add
         self._unique = tuple(self.unique.items())
@@ -126,6 +130,8 @@ class Table:
 
     def taken(self, key: KeyValue, record: Record) -> tuple[str, KeyValue] | None:
         """The unique field whose value another row holds, and that row's key."""
+        if self.freed is not None and self.freed(record):
+            return None
         for name, held in self.unique.items():
             holder = held.get(record.get(name))
             if holder is not None and holder != key:
@@ -144,17 +150,25 @@ class Table:
             self._add_key(key)
             for name, index in self._indexes:
                 index.add(record.get(name), key)
-            for name, held in self._unique:
-                if record.get(name) is not None:
-                    held[record[name]] = key
+            if self.freed is None or not self.freed(record):
+                self._hold(key, record)
         elif self._indexes or self._unique:
             self._replace(key, old, record)
 
     def _forget(self, key: KeyValue, old: Record) -> None:
         for name, index in self._indexes:
             index.discard(old.get(name), key)
+        if self.freed is None or not self.freed(old):
+            self._let_go(key, old)
+
+    def _hold(self, key: KeyValue, record: Record) -> None:
         for name, held in self._unique:
-            if old.get(name) is not None:
+            if record.get(name) is not None:
+                held[record[name]] = key
+
+    def _let_go(self, key: KeyValue, old: Record) -> None:
+        for name, held in self._unique:
+            if old.get(name) is not None and held[old[name]] == key:
                 del held[old[name]]
 
     def _replace(self, key: KeyValue, old: Record, record: Record) -> None:
@@ -163,6 +177,12 @@ class Table:
             if was is not now and was != now:
                 index.discard(was, key)
                 index.add(now, key)
+        if self.freed is not None:
+            if not self.freed(old):
+                self._let_go(key, old)
+            if not self.freed(record):
+                self._hold(key, record)
+            return
         for name, held in self._unique:
             was, now = old.get(name), record.get(name)
             if was is not now and was != now:

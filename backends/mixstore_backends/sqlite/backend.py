@@ -39,6 +39,7 @@ class SQLiteBackend(PlannedBackend):
         Capability.CONDITIONS
         | Capability.ATOMIC_WRITES
         | Capability.UNIQUE
+        | Capability.PARTIAL_UNIQUE
         | Capability.INDEXES
         | Capability.ORDERED
         | Capability.FULL_TEXT
@@ -105,6 +106,7 @@ class SQLiteBackend(PlannedBackend):
         writes_itself, _ = adapts_by_itself(self.adapter)
         table = Table(bound, entity, bool(bound.chain.serialize) or writes_itself)
         self._tables[entity.lower()] = table
+        ddl.holding(table)
         return table
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]]:

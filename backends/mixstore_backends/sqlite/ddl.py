@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from mixstore.errors import SchemaError
+from mixstore.errors import SchemaError, UnsupportedOperationError
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.layout import ROWID, Column, Table, quoted
 
@@ -101,8 +101,25 @@ def _float_literal(value: float) -> str | None:
 def create_index(table: Table, field: str) -> str:
     """The statement that makes the index of a field."""
     name = table.index_names[field]
-    unique = "UNIQUE " if field in table.unique else ""
-    return f"CREATE {unique}INDEX {quoted(name)} ON {table.sql} ({table.columns[field].sql})"
+    on = f"{quoted(name)} ON {table.sql} ({table.columns[field].sql})"
+    return f"CREATE UNIQUE INDEX {on}{holding(table)}" if field in table.unique else f"CREATE INDEX {on}"
+
+
+def holding(table: Table) -> str:
+    """The WHERE of unique indexes: which rows hold their unique values. An index takes no parameters."""
+    freed = table.bound.chain.freed
+    if freed is None:
+        return ""
+    where = table.compiler.where(~freed)
+    literals = [_literal(value) for value in where.sql.parameters]
+    if where.residual is not None or "mixstore_" in where.sql.text or None in literals:
+        raise UnsupportedOperationError(
+            f"{table.schema.name}: SQLite can't have an index of the rows where {~freed!r}, to free unique values",
+            model=table.schema.model,
+            backend="sqlite",
+        )
+    parts = where.sql.text.split("?")
+    return " WHERE " + parts[0] + "".join(f"{text}{part}" for text, part in zip(literals, parts[1:], strict=True))
 
 
 # -- in the database -----------------------------------------------------------------------------------------------
@@ -237,10 +254,12 @@ class _Migration:
             (table.name,),
         ).fetchall()
         wanted = {name: field for field, name in table.index_names.items()}
-        there = {name for name, _ in found}
-        for name in there:
-            if name not in wanted and name.startswith((f"ix_{table.name}.", f"ux_{table.name}.")):
+        there = dict(found)
+        for name in list(there):
+            stale = name not in wanted and name.startswith((f"ix_{table.name}.", f"ux_{table.name}."))
+            if stale or (name in wanted and _where(there[name]) != _where(create_index(table, wanted[name]))):
                 self.connection.execute(f"DROP INDEX {quoted(name)}")
+                del there[name]
         for name, field in wanted.items():
             if name not in there:
                 self._index(field)
@@ -270,6 +289,11 @@ class _Migration:
             return
         for statement in [*fts.drop(table), *(fts.create(table) if table.searchable else [])]:
             self.connection.execute(statement)
+
+
+def _where(index: str) -> str:
+    """The rows that an index is of."""
+    return index.rpartition(") WHERE ")[2] if ") WHERE " in index else ""
 
 
 _ZEROS = {"TEXT": "''", "INTEGER": "0", "REAL": "0.0", "BLOB": "x''", "ANY": "0"}

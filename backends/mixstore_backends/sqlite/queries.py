@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import UnsupportedOperationError, ValidationError
-from mixstore.expressions import Compare, Expr
+from mixstore.expressions import Compare, Expr, terms
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
@@ -288,9 +288,10 @@ def _access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Pl
     if query.search is not None:
         return {"index": fts.name_of(compiler.table)}
     used, wanted = None, None
+    unusable = _unusable(compiler.table, where)
     for term in where.terms:
         source = _sought(compiler, term)
-        if source is None:
+        if source is None or source.index in unusable:
             continue
         if source.index is None:
             wanted = wanted or source
@@ -300,12 +301,20 @@ def _access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Pl
         used = PRIMARY
     if used is None and columns and query.order:
         first = compiler.sources.at(query.order[0].path).index
-        used = first if first == PRIMARY or query.limit is not None else None
+        used = first if first == PRIMARY or (query.limit is not None and first not in unusable) else None
     if used is not None:
         return {"index": used}
     if wanted is None or not wanted.name:
         return {"scan": True}
     return {"scan": True, "notes": (f"Field(index=True) on {wanted.name!r} would make this a search",)}
+
+
+def _unusable(table: Table, where: Where) -> set[str]:
+    """The indexes that lack rows which are asked for: those of unique values, where some rows don't hold theirs."""
+    freed = table.bound.chain.freed
+    if freed is None or set(terms(~freed)) <= set(where.terms):
+        return set()
+    return {table.index_names[name] for name in table.unique if name in table.index_names}
 
 
 def _sought(compiler: Compiler, term: Expr) -> Source | None:
