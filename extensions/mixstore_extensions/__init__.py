@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from mixstore_extensions.compressed import Compressed
+from mixstore_extensions.encrypted import Encrypted
+from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.timestamps import Timestamps
 from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
-__all__ = ["TTL", "Timestamps", "Versioned", "retry_on_conflict"]
+__all__ = [
+    "Compressed",
+    "Encrypted",
+    "KeyProvider",
+    "KeyRing",
+    "TTL",
+    "Timestamps",
+    "Versioned",
+    "retry_on_conflict",
+]
