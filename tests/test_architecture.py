@@ -33,7 +33,9 @@ KERNEL_EXTRAS = {
 }
 KERNEL_TYPES = {"hookspecs.py": {"typer"}}  # what a hook gets
 EXTENSION_EXTRAS = {
+    "compressed.py": {"zstandard"},
     "demo": {"airportsdata", "rich", "typer"},
+    "encrypted.py": {"cryptography"},
     "plugin.py": {"typer"},
 }
 DRIVERS = {
@@ -43,6 +45,8 @@ DRIVERS = {
 }
 LOADED_ON_DEMAND = (
     "airportsdata",
+    "cryptography",
+    "zstandard",
     "boto3",
     "botocore",
     "opensearchpy",

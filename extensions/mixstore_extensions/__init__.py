@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from mixstore_extensions.compressed import Compressed
+from mixstore_extensions.encrypted import Encrypted
+from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.soft_delete import SoftDelete
 from mixstore_extensions.tenancy import Tenant, TenantError, TenantScoped, current_tenant, tenant, without_tenant
 from mixstore_extensions.timestamps import Timestamps
@@ -9,6 +12,10 @@ from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
 __all__ = [
+    "Compressed",
+    "Encrypted",
+    "KeyProvider",
+    "KeyRing",
     "SoftDelete",
     "TTL",
     "Tenant",

@@ -9,7 +9,9 @@ from mixstore.backend import Backend, Capability
 from mixstore.bound import Bound
 from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
+from mixstore.codecs import jsonable
 from mixstore.config import configure, connect
+from mixstore.envelopes import Envelope
 from mixstore.errors import (
     AccessDeniedError,
     BackendError,
@@ -46,7 +48,7 @@ from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
-from mixstore.schema import ModelSchema, schema_of
+from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.types import FieldType
 from mixstore.write import OK, REMOVE, SKIPPED, Add, Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
 
@@ -74,9 +76,11 @@ __all__ = [
     "Declaration",
     "Deferred",
     "DuplicateKeyError",
+    "Envelope",
     "Explanation",
     "FALSE",
     "Field",
+    "FieldSpec",
     "FieldType",
     "HookError",
     "InvalidCursorError",
@@ -125,6 +129,7 @@ __all__ = [
     "connect",
     "evaluate",
     "hookimpl",
+    "jsonable",
     "partition_key",
     "query_method",
     "registry",

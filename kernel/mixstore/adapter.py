@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from mixstore.codecs import PASSES, PASSES_NAMES, Codec
+from mixstore.envelopes import Envelope
 from mixstore.errors import CorruptRecordError, ValidationError
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.types import FieldType
@@ -105,6 +106,16 @@ class CompiledAdapter(ModelAdapter):
         """As `codec(...).decode`, for a store whose records hold nothing but fields: those can be copied whole."""
         schema = schema_of(model_class)
         return _decoder(schema, {name: self.field_codec(spec.type) for name, spec in schema.fields.items()}, whole=True)
+
+    def patient_decoder(self, model_class: type[Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """As `codec(...).decode`, looking at each value, for rows that were written for another class."""
+        schema = schema_of(model_class)
+        decoders = {name: self.field_codec(spec.type).decode for name, spec in schema.fields.items()}
+
+        def patient(record: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
+
+        return patient
 
     def _compiled(self, model_class: type[Any]) -> RecordCodec:
         codec = self._codecs.get(model_class)
@@ -233,6 +244,9 @@ def decode_one(
 ) -> Any:
     """One field of a record with patience: an absent one takes its default, a damaged one is a CorruptRecordError."""
     value = record.get(spec.name)
+    envelope = value if type(value) is Envelope else None if spec.type.stored == "bytes" else Envelope.read(value)
+    if envelope is not None:
+        raise sealed(schema, spec.name, record, envelope)
     try:
         if value is not None:
             return value if decoder is None else decoder(value)
@@ -243,6 +257,12 @@ def decode_one(
     if spec.type.nullable or spec.type.kind == "any":
         return None
     raise corrupt(schema, spec.name, record, "is missing")
+
+
+def sealed(schema: ModelSchema, field: str, record: Mapping[str, Any], envelope: Envelope) -> CorruptRecordError:
+    """The error for a value that an extension stored which is not in the chain any more."""
+    problem = f"was stored by the extension {envelope.owner!r}, which is not active and alone can read it"
+    return corrupt(schema, field, record, problem)
 
 
 def corrupt(schema: ModelSchema, field: str, record: Mapping[str, Any], problem: str) -> CorruptRecordError:

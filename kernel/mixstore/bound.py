@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from mixstore import assigning, codecs
+from mixstore.adapter import sealed
 from mixstore.drivers import adrive, driver
+from mixstore.envelopes import Envelope
 from mixstore.events import Event
 from mixstore.expressions import TRUE, Matcher, conjunction, prepared
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
@@ -143,6 +145,9 @@ class Bound:
         record = dict(stored)
         for step in self.chain.deserialize:
             record = self._step(step, stored, record)
+        for name in self.chain.opaque:
+            if type(envelope := record.get(name)) is Envelope:
+                raise sealed(self.schema, name, record, envelope)
         return record
 
     def _step(self, step: Callable[..., Any], stored: Mapping[str, Any], *args: Any) -> dict[str, Any]:
@@ -161,6 +166,17 @@ class Bound:
         except Exception:
             key = None  # the row may be damaged, which the error of the hook is about
         return type(step.__self__).__qualname__, step.__name__, key
+
+    def outdated(self, stored: Mapping[str, Any]) -> set[str]:
+        """The fields whose stored value an extension wants to be written anew."""
+        record, found = dict(stored), set[str]()
+        for extension in reversed(self.chain.extensions):
+            try:
+                found.update(extension.outdated(record))
+            except Exception as error:
+                raise hook_failed(self, *self._hook_of(extension.outdated, stored), error, NOTHING_READ) from error
+            record = self._step(extension.deserialize, stored, record)
+        return found
 
     def key_of_stored(self, stored: Mapping[str, Any]) -> KeyValue:
         """The key of a stored record."""

@@ -306,6 +306,17 @@ class QueryBuilder(Generic[M]):
         """`delete()`, awaited."""
         return await self.option(**{PHYSICAL: physical})._arun(bulk.delete_all)  # type: ignore[no-any-return]
 
+    def rewrite(self) -> int:
+        """Store again the rows found, hidden ones too, in which an extension keeps something in an outdated form.
+
+        Each is a conditional write through the chain. Returns the number of rows.
+        """
+        return self._run(bulk.rewrite_all)  # type: ignore[no-any-return]
+
+    async def arewrite(self) -> int:
+        """`rewrite()`, awaited."""
+        return await self._arun(bulk.rewrite_all)  # type: ignore[no-any-return]
+
     def explain(self) -> Explanation:
         """What `all()` would do: the plan and the native request, without sending it."""
         return self._run(reads.explain)  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lifecycle
+from mixstore.chain import REWRITE
 from mixstore.errors import ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
@@ -59,6 +60,15 @@ def delete_all(bound: Bound, query: Query) -> Steps:
     return (yield from _write_all(bound, query, None))
 
 
+def rewrite_all(bound: Bound, query: Query) -> Steps:
+    """Store again, through the chain, the rows found in which something is stored in an outdated form.
+
+    Rows that an extension hides unless it is asked to reveal them are among them: they too must stay readable.
+    """
+    revealed = {one.reveals: True for one in bound.chain.extensions if one.reveals}
+    return (yield from _write_all(bound, query.replace(options={**query.options, **revealed, REWRITE: True}), {}))
+
+
 def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> Steps:
     if query.fields is not None:
         raise QueryError("select() and a write don't go together", model=bound.model)
@@ -83,9 +93,11 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
 
     `target` is the instance that becomes what is stored, if it is not the one that was read.
     """
-    guard = None if query.where == TRUE or bound.chain.opaque else query.where
+    guard = None if query.where == TRUE else query.where
     key = state_of(instance).key  # type: ignore[union-attr]
     for attempt in range(lifecycle.ATTEMPTS):
+        if query.options.get(REWRITE) and not bound.outdated(state_of(instance).stored):  # type: ignore[union-attr]
+            return 0
         try:
             if changes is None:
                 return int((yield from lifecycle.delete(bound, instance, state_of(instance), guard, query.options)))

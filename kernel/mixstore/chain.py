@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ALL_OPERATIONS = ("create", "upsert", "update", "delete")
 PHYSICAL = "physical"
 """The query option under which a delete removes the row even where an extension rewrites it."""
+REWRITE = "rewrite"
+"""The query option under which an update writes values anew whose stored form is outdated."""
 TREATMENTS = ("refuse", "residual")
 NOW = Deferred("now", lambda environment: environment["now"])
 """The time of an operation, as an operand; one moment for all of it."""

@@ -35,6 +35,7 @@ HOOKS = (
     "after_write",
     "after_read",
     "opaque",
+    "outdated",
     "side_models",
 )
 
@@ -137,6 +138,10 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     def opaque(self, model_class: type[Any]) -> Mapping[str, Literal["refuse", "residual"]]:
         """The fields whose stored value this extension replaces, and what becomes of filters on them."""
         return {}
+
+    def outdated(self, data: Mapping[str, Any]) -> Iterable[str]:
+        """The opaque fields of a record, as `serialize` left it, whose stored value `rewrite()` should write anew."""
+        return ()
 
     def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
         """The internal models whose rows this extension writes beside the model's; `initialize()` prepares them too."""

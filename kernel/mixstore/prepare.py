@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
+from mixstore.chain import REWRITE
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
@@ -203,10 +204,16 @@ def prepare_write(
         conditions.append(_unchanged(bound, operation, read[0]))
     if guard is not None:
         conditions.append(Condition(substitute(guard, {"now": now}), _no_longer_matches))
+    outdated: set[str] = set()
+    if state is not None and old is not None and options.get(REWRITE):
+        outdated = bound.outdated(state.stored)
+        loaded = bound.decode(old)
+        same = conjunction(*[Compare((name,), "eq", loaded[name]) for name in sorted(outdated)])
+        conditions.append(Condition(same, _no_longer_matches))
     record = None
     changes = None
     if operation != "delete":
-        record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key)
+        record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
     context.key = key
@@ -283,8 +290,9 @@ def _stored(
     old: Mapping[str, Any] | None,
     trusted: Mapping[str, Any] | None,
     key: KeyValue | None,
+    outdated: Collection[str],
 ) -> tuple[dict[str, Any], dict[str, Any] | None, KeyValue]:
-    """The stored record, for an update what of it is new, and the key."""
+    """The stored record, for an update what of it is new or `outdated`, and the key."""
     plain, fixed, changed = check_fields(bound, candidate, old, trusted)
     key = same_key(bound, candidate, state, plain, changed)
     candidate.__dict__.update(fixed)
@@ -313,7 +321,7 @@ def _stored(
     changes = {
         name: value
         for name, value in record.items()
-        if (name in changed if name in bound.schema.fields else differs(value, stored.get(name)))
+        if (name in changed or name in outdated if name in bound.schema.fields else differs(value, stored.get(name)))
     }
     changes.update({name: REMOVE for name in stored if name not in record})
     return record, changes, key

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mixstore.expressions import Expr, evaluate
+from mixstore.expressions import Expr, evaluate, paths
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -87,9 +87,16 @@ class Write:
             return Outcome("missing") if self.op in ("update", "delete") else None
         if self.op == "create" or (self.op == "upsert" and self.absent):
             return Outcome("exists", stored)
-        if self.condition is not None and not evaluate(self.condition, stored):
+        if self.condition is not None and not evaluate(self.condition, self._values(self.condition, stored)):
             return Outcome("condition", stored)
         return None
+
+    def _values(self, expr: Expr, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The stored row as an expression means it, which speaks of values where extensions stored something else."""
+        opaque = self.bound.chain.opaque
+        if not opaque or not any(path[0] in opaque for path in paths(expr)):
+            return stored
+        return {**stored, **self.bound.values_from_row(stored)}
 
     def applied_to(self, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """The record after the write, made anew from the one before; None after a delete."""

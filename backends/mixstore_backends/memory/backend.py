@@ -124,7 +124,11 @@ class InMemoryBackend(PlannedBackend):
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
-        if type(self.adapter) is not InMemoryAdapter or bound.schema.hidden_key or bound.native.reshaped:
+        if type(self.adapter) is not InMemoryAdapter:
+            return None
+        if bound.native.reshaped:
+            return self.adapter.patient_decoder(bound.model)
+        if bound.schema.hidden_key:
             return None
         return self.adapter.whole_decoder(bound.model)
 

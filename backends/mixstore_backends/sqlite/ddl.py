@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from mixstore.envelopes import Envelope
 from mixstore.errors import SchemaError, UnsupportedOperationError
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.layout import ROWID, Column, Table, quoted
@@ -189,6 +190,7 @@ class _Migration:
 
     def _check(self, column: Column, found: Found) -> None:
         if found.sql_type != column.sql_type:
+            self._check_owner(column)
             self._refuse(
                 f"column {column.name!r} is {found.sql_type}, the model needs {column.sql_type}",
                 "a changed type needs a new field; copy the values, then drop the old one",
@@ -203,6 +205,15 @@ class _Migration:
                 f"column {column.name!r} holds NULL in some rows, the model's field may not be None",
                 f"UPDATE {self.table.sql} SET {column.sql} = ... WHERE {column.sql} IS NULL",
             )
+
+    def _check_owner(self, column: Column) -> None:
+        sql = f"SELECT {column.sql} FROM {self.table.sql} WHERE typeof({column.sql}) = 'blob' LIMIT {SAMPLE}"
+        for envelope in (Envelope.read(value) for (value,) in self.connection.execute(sql)):
+            if envelope is not None and column.form != "opaque":
+                self._refuse(
+                    f"column {column.name!r} was stored by the extension {envelope.owner!r}, which is not active",
+                    "give the model its mixin back, and the field its option",
+                )
 
     def _has_null(self, column: Column) -> bool:
         sql = f"SELECT 1 FROM {self.table.sql} WHERE {column.sql} IS NULL LIMIT 1"
