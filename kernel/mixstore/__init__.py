@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.backend import Backend, Capability
+from mixstore.binding import bound_of
 from mixstore.bound import Bound
 from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
+from mixstore.codecs import jsonable
 from mixstore.config import configure, connect
 from mixstore.errors import (
     AccessDeniedError,
@@ -41,7 +43,7 @@ from mixstore.hooks import after_delete, after_load, after_save, before_delete, 
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
-from mixstore.model import Model
+from mixstore.model import Model, astore_values, store_values
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -117,17 +119,21 @@ __all__ = [
     "after_delete",
     "after_load",
     "after_save",
+    "astore_values",
     "before_delete",
     "before_save",
+    "bound_of",
     "configure",
     "connect",
     "evaluate",
     "hookimpl",
+    "jsonable",
     "partition_key",
     "query_method",
     "registry",
     "schema_of",
     "sort_key",
+    "store_values",
 ]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mixstore.beside import Found, read_beside, stored_row
 from mixstore.checking import check_fields
 from mixstore.errors import BatchError, MixstoreError, ValidationError
 from mixstore.failures import failure
-from mixstore.lifecycle import NO_OPTIONS, Steps, insert, living, new_instance
+from mixstore.lifecycle import NO_OPTIONS, Steps, insert, new_instance
 from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
@@ -152,15 +153,28 @@ def _plain(todo: _Batch, positions: list[int]) -> Steps:
 
 def _chained(todo: _Batch, positions: list[int]) -> Steps:
     bound, operation = todo.bound, todo.operation
+    beside: dict[int, Found] = dict.fromkeys(positions, ())
+    if bound.chain.beside:
+        done = bound.chain.operation(operation, NO_OPTIONS)
+        for index in positions:
+            beside[index] = yield from read_beside(bound, done, bound.key_from(todo.instances[index].__dict__))
     reads = yield from _read_first(todo, positions)
     prepared: list[tuple[int, PreparedWrite]] = []
     for index in positions:
         instance = todo.instances[index]
         checked = bound.names if todo.checked[index] else ()
         try:
-            read = reads.get(index, ())
             one = prepare_write(
-                bound, operation, instance, instance, None, read, todo.now, checked=checked, options=NO_OPTIONS
+                bound,
+                operation,
+                instance,
+                instance,
+                None,
+                reads.get(index),
+                todo.now,
+                checked=checked,
+                options=NO_OPTIONS,
+                beside=beside[index],
             )
             prepared.append((index, one))
         except MixstoreError as error:
@@ -192,7 +206,7 @@ def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, Pr
 
 
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
-    """{position: (stored values or None,)} if an extension declares that it `reads` for this operation."""
+    """{position: the stored row} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
     if bound.chain.operation(todo.operation, NO_OPTIONS) not in bound.chain.reads:
         return {}
@@ -201,7 +215,7 @@ def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     if not known:
         return {}
     rows = yield bound.engine.compile_get(bound, tuple(known.values()))
-    return {index: (living(bound, row, todo.now),) for index, row in zip(known, rows, strict=True)}
+    return {index: stored_row(bound, row, todo.now) for index, row in zip(known, rows, strict=True)}
 
 
 def _executed(bound: Bound, writes: list[Write]) -> Steps:

@@ -124,6 +124,8 @@ def _applied(
     schema: ModelSchema, backend: Backend, settings: ExtensionSettings, registry: Any, own: Sequence[Candidate]
 ) -> list[Candidate]:
     """The extensions that the config attaches to every model, where they are not attached already."""
+    if schema.definition.internal:
+        return []
     there = {one.extension for one in own}
     far = len(schema.model.__mro__)
     applied = [
