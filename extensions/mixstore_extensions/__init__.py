@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from mixstore_extensions.acting import acting_as
+from mixstore_extensions.history import History
+from mixstore_extensions.revisions import Revision
 from mixstore_extensions.timestamps import Timestamps
 from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
-__all__ = ["TTL", "Timestamps", "Versioned", "retry_on_conflict"]
+__all__ = ["History", "Revision", "TTL", "Timestamps", "Versioned", "acting_as", "retry_on_conflict"]

@@ -43,7 +43,7 @@ from mixstore.hooks import after_delete, after_load, after_save, before_delete, 
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
-from mixstore.model import Model, astore_values, store_values
+from mixstore.model import Model, astore_values, place_of, store_values
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -129,6 +129,7 @@ __all__ = [
     "hookimpl",
     "jsonable",
     "partition_key",
+    "place_of",
     "query_method",
     "registry",
     "schema_of",

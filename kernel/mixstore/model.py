@@ -253,6 +253,11 @@ class Model(BaseModel, metaclass=ModelMeta):
         return await bound.arun("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
 
+def place_of(instance: Any, /) -> Bound:
+    """Where an instance came from, or for a new one where its class is bound; for mixins with verbs of their own."""
+    return _place_of(instance)[0]
+
+
 def _place_of(instance: Model) -> tuple[Bound, State | None]:
     """Where the instance came from, or for a new one where its class is bound."""
     state = state_of(instance)
