@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mixstore_extensions.acting import acting_as
-from mixstore_extensions.history import History
-from mixstore_extensions.revisions import Revision
+from mixstore_extensions.audited import AuditEntry
+from mixstore_extensions.history import History, Revision
 from mixstore_extensions.timestamps import Timestamps
 from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
-__all__ = ["History", "Revision", "TTL", "Timestamps", "Versioned", "acting_as", "retry_on_conflict"]
+__all__ = ["AuditEntry", "History", "Revision", "TTL", "Timestamps", "Versioned", "acting_as", "retry_on_conflict"]

@@ -37,7 +37,7 @@ from mixstore import (
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions import TTL, History, Timestamps, Versioned, acting_as
-from mixstore_extensions.revisions import StoredRevision
+from mixstore_extensions.history import StoredRevision
 from tests.backends.shared.support import NOON, Clock, together
 
 BACKENDS: dict[str, Callable[[Any], Backend]] = {
