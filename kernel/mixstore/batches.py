@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mixstore.beside import Found, read_beside, stored_row
+from mixstore.beside import Found, likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
-from mixstore.errors import BatchError, MixstoreError, ValidationError
+from mixstore.errors import BatchError, HookError, MixstoreError, ValidationError
 from mixstore.failures import failure
 from mixstore.lifecycle import NO_OPTIONS, Steps, insert, new_instance
 from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
@@ -153,11 +153,8 @@ def _plain(todo: _Batch, positions: list[int]) -> Steps:
 
 def _chained(todo: _Batch, positions: list[int]) -> Steps:
     bound, operation = todo.bound, todo.operation
-    beside: dict[int, Found] = dict.fromkeys(positions, ())
-    if bound.chain.beside:
-        done = bound.chain.operation(operation, NO_OPTIONS)
-        for index in positions:
-            beside[index] = yield from read_beside(bound, done, bound.key_from(todo.instances[index].__dict__))
+    beside = yield from _read_beside(todo, positions)
+    positions = [index for index in positions if todo.errors[index] is None]
     reads = yield from _read_first(todo, positions)
     prepared: list[tuple[int, PreparedWrite]] = []
     for index in positions:
@@ -174,7 +171,7 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
                 todo.now,
                 checked=checked,
                 options=NO_OPTIONS,
-                beside=beside[index],
+                beside=beside.get(index, ()),
             )
             prepared.append((index, one))
         except MixstoreError as error:
@@ -205,12 +202,24 @@ def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, Pr
     return waves
 
 
+def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
+    """{position: what extensions must know of internal models}; a hook that fails is the error of its row."""
+    bound, found = todo.bound, dict[int, Found]()
+    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    for index in positions if bound.chain.beside else ():
+        try:
+            found[index] = yield from read_beside(bound, operation, likely_key(bound, todo.instances[index]))
+        except (ValidationError, HookError) as error:
+            todo.errors[index] = error
+    return found
+
+
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     """{position: the stored row} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
     if bound.chain.operation(todo.operation, NO_OPTIONS) not in bound.chain.reads:
         return {}
-    keys = {index: bound.key_from(todo.instances[index].__dict__) for index in positions}
+    keys = {index: likely_key(bound, todo.instances[index]) for index in positions}
     known = {index: key for index, key in keys.items() if key is not None}
     if not known:
         return {}

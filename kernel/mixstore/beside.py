@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mixstore.errors import ValidationError
 from mixstore.failures import hook_failed, hook_gave
 from mixstore.query import Query
 from mixstore.write import SideWrite
@@ -38,6 +39,14 @@ def stored_row(bound: Bound, row: Any, now: datetime) -> StoredRow:
     if bound.dead is not None and bound.dead({"now": now})(values):
         return NO_ROW
     return StoredRow(values, bound.stored_of(row))
+
+
+def likely_key(bound: Bound, instance: Any) -> KeyValue | None:
+    """The key of a row as it stands before hooks, which may still make it."""
+    try:
+        return bound.key_from(instance.__dict__)
+    except ValidationError:
+        return None
 
 
 def read_beside(bound: Bound, operation: Operation, key: KeyValue | None) -> Steps:

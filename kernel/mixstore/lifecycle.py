@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from mixstore.assigning import assign
-from mixstore.beside import read_beside, stored_row
+from mixstore.beside import likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
 from mixstore.errors import (
     ConflictError,
@@ -285,7 +285,7 @@ def write(
     open_transaction = bound.transaction()
     operation = bound.chain.operation(asked, options)
     attempts = CONTESTED_ATTEMPTS if bound.chain.beside else ATTEMPTS
-    key = state.key if state is not None else bound.key_from(source.__dict__)
+    key = state.key if state is not None else likely_key(bound, source)
     for _ in range(attempts):
         beside = yield from read_beside(bound, operation, key)  # before the row: what it tells is no newer than that
         read = yield from _read_first(bound, operation, source, state, now)

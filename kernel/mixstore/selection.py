@@ -71,6 +71,8 @@ def _name(extension: type[BackendExtension], mixin: type) -> str:
 def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
     """The extensions of a model on a backend. ConfigurationError for names that clash, and for wrong settings."""
     settings: ExtensionSettings = registry.extension_settings(backend.config_name)
+    if schema.definition.internal:
+        settings = settings.model_copy(update={"apply": ()})
     used = {option for spec in schema.fields.values() for option in spec.options}
     own = candidates(schema.model, registry.all_extensions(), used)
     found = [*own, *_applied(schema, backend, settings, registry, own)]
@@ -124,8 +126,6 @@ def _applied(
     schema: ModelSchema, backend: Backend, settings: ExtensionSettings, registry: Any, own: Sequence[Candidate]
 ) -> list[Candidate]:
     """The extensions that the config attaches to every model, where they are not attached already."""
-    if schema.definition.internal:
-        return []
     there = {one.extension for one in own}
     far = len(schema.model.__mro__)
     applied = [
