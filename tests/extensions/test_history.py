@@ -20,6 +20,7 @@ from mixstore import (
     Capability,
     ConfigurationError,
     ConflictError,
+    CorruptRecordError,
     Declaration,
     DuplicateKeyError,
     Field,
@@ -32,6 +33,8 @@ from mixstore import (
     SchemaError,
     ValidationError,
     VersionConflictError,
+    configure,
+    connect,
     query_method,
 )
 from mixstore_backends.memory import InMemoryBackend
@@ -60,14 +63,19 @@ def backend(request, tmp_path) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def use(backend) -> Callable[..., Any]:
+def use(backend) -> Iterator[Callable[..., Any]]:
+    bound: list[type[Model]] = []
+
     def bind(*models: type[Model]) -> Any:
         for model in models:
             model.bind(backend)
+            bound.append(model)
         backend.initialize(*models)
         return models[0]
 
-    return bind
+    yield bind
+    for model in bound:
+        model.bind(None)
 
 
 @pytest.fixture
@@ -510,6 +518,40 @@ def test_what_is_encrypted_in_the_row_is_so_in_its_history(use, backend, clock):
     assert found == ["measles", "measles", "mumps", "mumps"]
 
 
+def test_what_was_sealed_is_not_read_without_the_extension_that_sealed_it(use, backend):
+    class Secret(Sealed, History, Model):
+        id: str = Field(primary_key=True)
+        text: str = Field("", sealed=True)
+
+    use(Secret).create(id="a", text="x")
+
+    class Open(History, Model):
+        class Meta:
+            entity = "Secret"
+
+        id: str = Field(primary_key=True)
+        text: str = ""
+
+    del backend._bounds[Secret]
+    Open.bind(backend)
+    with pytest.raises(
+        ConfigurationError, match=r"Open\.text of revision 1 was sealed by an extension that is not active"
+    ):
+        Open.history("a")
+
+
+def test_a_history_that_is_switched_off_stays_readable_and_goes_on_later(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for disable in ([], ["history"], []):
+        with mixstore.registry():
+            configure(backends={"default": {"url": "sqlite:///a.db", "extensions": {"disable": disable}}})
+            connect("default").initialize(Doc)
+            Doc.upsert(id="a", title=str(disable))
+            assert titles(Doc, "a")[0] == "[]"
+            numbers = [one.number for one in Doc.history("a")]
+    assert numbers == [2, 1]
+
+
 # -- what is kept ------------------------------------------------------------------------------------------------------
 
 
@@ -672,6 +714,15 @@ def test_a_field_that_came_later_has_its_default_in_old_revisions(use, backend):
     del backend._bounds[Growing]
     Grown.bind(backend)
     assert Grown.history("a")[0].values == {"id": "a", "added": ["x"]}
+
+
+def test_a_damaged_revision_is_named(use, backend):
+    use(Doc).create(id="a", stars=1)
+    (stored,) = backend.query(StoredRevision).all()
+    stored.values["stars"] = "many"
+    stored.save()
+    with pytest.raises(CorruptRecordError, match=r"Doc\.stars of revision 1 does not decode"):
+        Doc.history("a")
 
 
 def test_a_backend_that_can_not_write_together_is_refused():
