@@ -126,9 +126,7 @@ class Bound:
         """The transaction that this task or thread has open on the backend, if any."""
         return open_on(self.backend) if open_transactions() else None
 
-    def _point_filter(
-        self, options: Mapping[str, Any] = NO_OPTIONS
-    ) -> Callable[[Mapping[str, Any]], Matcher] | None:
+    def _point_filter(self, options: Mapping[str, Any] = NO_OPTIONS) -> Callable[[Mapping[str, Any]], Matcher] | None:
         """What a row that is read by its key must fulfil to be seen, per environment; None if nothing hides rows."""
         from mixstore.reads import modified
 

@@ -33,14 +33,15 @@ def numbered(shelf: Shelf, instance: Any, numbers: Sequence[int]) -> QueryBuilde
 def seen(shelf: Shelf, found: Iterable[StoredRevision]) -> list[Revision]:
     """Without what no query option reveals (another tenant's); what is deleted or has expired stays history."""
     bound = shelf.bound
-    now, options = bound.backend.clock(), bound.chain.revealed
-    return [one for one in map(shelf.take, found) if bound.visible(one.values, now, options)]
+    visible = bound.visible(bound.backend.clock(), bound.chain.revealed)
+    return [one for one in map(shelf.take, found) if visible(one.values)]
 
 
 def instance_of(shelf: Shelf, found: Sequence[StoredRevision], time: datetime) -> Any:
     bound = shelf.bound
+    visible = bound.visible(time)
     for one in map(shelf.take, found):
-        if not one.deleted and bound.visible(one.values, time):
+        if not one.deleted and visible(one.values):
             return bound.construct(one.values, (bound, None, None, None)).model_copy()  # copies are new
     return None
 
