@@ -33,7 +33,7 @@ class AuditEntry(Model):
     values: dict[str, Any] | None = None
 
 
-class Auditing(BackendExtension):
+class Audited(BackendExtension):
     """Writes an `AuditEntry` in the same atomic unit as the row. `extensions.apply = ["audited"]`."""
 
     name = "audited"

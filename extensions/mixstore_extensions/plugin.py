@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @hookimpl
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
     """`audited`."""
-    from mixstore_extensions.audited import Auditing
+    from mixstore_extensions.audited import Audited
 
-    register(Auditing)
+    register(Audited)
 
 
 @hookimpl
