@@ -217,14 +217,15 @@ def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     """{position: the stored row} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
-    if bound.chain.operation(todo.operation, NO_OPTIONS) not in bound.chain.reads:
+    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    if operation not in bound.chain.reads:
         return {}
     keys = {index: likely_key(bound, todo.instances[index]) for index in positions}
     known = {index: key for index, key in keys.items() if key is not None}
     if not known:
         return {}
     rows = yield bound.engine.compile_get(bound, tuple(known.values()))
-    return {index: stored_row(bound, row, todo.now) for index, row in zip(known, rows, strict=True)}
+    return {index: stored_row(bound, operation, row, todo.now) for index, row in zip(known, rows, strict=True)}
 
 
 def _executed(bound: Bound, writes: list[Write]) -> Steps:

@@ -31,12 +31,17 @@ class StoredRow(NamedTuple):
 NO_ROW = StoredRow(None, None)
 
 
-def stored_row(bound: Bound, row: Any, now: datetime) -> StoredRow:
-    """A row as the engine gave it, before a write."""
+def stored_row(bound: Bound, operation: Operation, row: Any, now: datetime) -> StoredRow:
+    """A row as the engine gave it, before a write.
+
+    One that counts as absent is none to a write that would replace it; whether an update or a delete may see it is a
+    condition of theirs.
+    """
     if row is None:
         return NO_ROW
     values = bound.values_from_row(row)
-    if bound.dead is not None and bound.dead({"now": now})(values):
+    replaces = operation in ("create", "upsert")
+    if replaces and bound.dead is not None and bound.dead({"now": now})(values):
         return NO_ROW
     return StoredRow(values, bound.stored_of(row))
 

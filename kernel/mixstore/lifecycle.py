@@ -324,7 +324,7 @@ def _read_first(bound: Bound, operation: Operation, source: Any, state: State | 
         return None
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
-    return stored_row(bound, rows[0], now)
+    return stored_row(bound, operation, rows[0], now)
 
 
 # -- transactions -----------------------------------------------

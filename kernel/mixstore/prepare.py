@@ -9,7 +9,7 @@ from mixstore import lookups
 from mixstore.beside import Found, StoredRow, write_beside
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
-from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
+from mixstore.expressions import FALSE, TRUE, Compare, Expr, conjunction, evaluate, substitute
 from mixstore.failures import STORED, failure, hook_failed, hook_gave
 from mixstore.registry import current
 from mixstore.state import State, set_state
@@ -360,7 +360,10 @@ def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: A
 
 def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -> Condition:
     fields = bound.chain.reads.get(operation, ())
-    same = TRUE if values is None else conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
+    if values is None:  # whoever updates or deletes a row that appeared since has not looked at it
+        same: Expr = TRUE if operation == "upsert" else FALSE
+    else:
+        same = conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
     return Condition(same, lambda stored: StaleReadError("the row changed in between"))
 
 

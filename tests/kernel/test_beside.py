@@ -233,3 +233,26 @@ def test_an_instance_tells_where_it_came_from():
     Song.bind(None)
     assert place_of(song).backend is elsewhere
     assert place_of(Song(id="b")) is bound_of(Song)
+
+
+def test_a_row_that_appears_after_it_was_looked_for_is_looked_at_before_it_is_deleted():
+    found, meddle = [], []
+
+    class Watching(Mixin):
+        class Watch(BackendExtension):
+            reads = {"delete": ()}
+
+            def before_write(self, context):
+                if context.operation == "delete":
+                    found.append(context.previous and context.previous["n"])
+                    if meddle:
+                        meddle.pop()()
+
+    class Gauge(Watching, Model):
+        id: str = Field(primary_key=True)
+        n: int = 0
+
+    meddle.append(lambda: Gauge.create(id="a", n=5))
+    assert Gauge(id="a").delete() is True
+    assert (found, Gauge.count()) == ([None, 5], 0)
+    assert Gauge(id="a").delete() is False
