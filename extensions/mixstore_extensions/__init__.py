@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from mixstore_extensions.acting import acting_as
+from mixstore_extensions.audited import Audited, AuditEntry
 from mixstore_extensions.compressed import Compressed
 from mixstore_extensions.encrypted import Encrypted
+from mixstore_extensions.history import History, Revision
 from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.soft_delete import SoftDelete
 from mixstore_extensions.tenancy import Tenant, TenantError, TenantScoped, current_tenant, tenant, without_tenant
@@ -12,10 +15,14 @@ from mixstore_extensions.ttl import TTL
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
 __all__ = [
+    "AuditEntry",
+    "Audited",
     "Compressed",
     "Encrypted",
+    "History",
     "KeyProvider",
     "KeyRing",
+    "Revision",
     "SoftDelete",
     "TTL",
     "Tenant",
@@ -23,6 +30,7 @@ __all__ = [
     "TenantScoped",
     "Timestamps",
     "Versioned",
+    "acting_as",
     "current_tenant",
     "retry_on_conflict",
     "tenant",

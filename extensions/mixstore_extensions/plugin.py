@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
-    """None yet."""
+    """`audited`."""
+    from mixstore_extensions.audited import Audited
+
+    register(Audited)
 
 
 @hookimpl

@@ -45,12 +45,11 @@ class Versioned(Mixin):
         fidelity = "native"
 
         def before_write(self, context: WriteContext) -> WriteChange:
-            known = context.values if context.previous is None else context.previous
-            if context.operation == "create" or (context.operation == "upsert" and context.previous is None):
-                return WriteChange({"version": FIRST_VERSION})
-            if context.operation == "upsert":
-                return WriteChange({"version": known["version"] + 1})
-            expected = known["version"]
+            if context.operation in ("create", "upsert"):
+                stored = context.previous if context.operation == "upsert" else None
+                return WriteChange({"version": FIRST_VERSION if stored is None else stored["version"] + 1})
+            # as loaded, even if another extension had the stored row read: the lock is on what the caller has seen
+            expected = (context.values if context.loaded is None else context.loaded)["version"]
             condition = Condition(Q(version=expected), lambda stored: _conflict(expected, stored))
             return WriteChange({} if context.operation == "delete" else {"version": expected + 1}, condition)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.backend import Backend, Capability
+from mixstore.binding import bound_of
 from mixstore.bound import Bound
 from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
@@ -43,7 +44,7 @@ from mixstore.hooks import after_delete, after_load, after_save, before_delete, 
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
-from mixstore.model import Model
+from mixstore.model import Model, astore_values, place_of, store_values
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -123,18 +124,22 @@ __all__ = [
     "after_delete",
     "after_load",
     "after_save",
+    "astore_values",
     "before_delete",
     "before_save",
+    "bound_of",
     "configure",
     "connect",
     "evaluate",
     "hookimpl",
     "jsonable",
     "partition_key",
+    "place_of",
     "query_method",
     "registry",
     "schema_of",
     "sort_key",
+    "store_values",
 ]
 
 

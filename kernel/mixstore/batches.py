@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mixstore.beside import Found, likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
-from mixstore.errors import BatchError, ConfigurationError, MixstoreError, ValidationError
+from mixstore.errors import BatchError, ConfigurationError, HookError, MixstoreError, ValidationError
 from mixstore.failures import failure
-from mixstore.lifecycle import NO_OPTIONS, Steps, insert, living, new_instance
+from mixstore.lifecycle import NO_OPTIONS, Steps, insert, new_instance
 from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
@@ -154,15 +155,25 @@ def _plain(todo: _Batch, positions: list[int]) -> Steps:
 
 def _chained(todo: _Batch, positions: list[int]) -> Steps:
     bound, operation = todo.bound, todo.operation
+    beside = yield from _read_beside(todo, positions)
+    positions = [index for index in positions if todo.errors[index] is None]
     reads = yield from _read_first(todo, positions)
     prepared: list[tuple[int, PreparedWrite]] = []
     for index in positions:
         instance = todo.instances[index]
         checked = bound.names if todo.checked[index] else ()
         try:
-            read = reads.get(index, ())
             one = prepare_write(
-                bound, operation, instance, instance, None, read, todo.now, checked=checked, options=NO_OPTIONS
+                bound,
+                operation,
+                instance,
+                instance,
+                None,
+                reads.get(index),
+                todo.now,
+                checked=checked,
+                options=NO_OPTIONS,
+                beside=beside.get(index, ()),
             )
             prepared.append((index, one))
         except ConfigurationError:
@@ -195,17 +206,30 @@ def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, Pr
     return waves
 
 
+def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
+    """{position: what extensions must know of internal models}; a hook that fails is the error of its row."""
+    bound, found = todo.bound, dict[int, Found]()
+    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    for index in positions if bound.chain.beside else ():
+        try:
+            found[index] = yield from read_beside(bound, operation, likely_key(bound, todo.instances[index]))
+        except (ValidationError, HookError) as error:
+            todo.errors[index] = error
+    return found
+
+
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
-    """{position: (stored values or None,)} if an extension declares that it `reads` for this operation."""
+    """{position: the stored row} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
-    if bound.chain.operation(todo.operation, NO_OPTIONS) not in bound.chain.reads:
+    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    if operation not in bound.chain.reads:
         return {}
-    keys = {index: bound.key_from(todo.instances[index].__dict__) for index in positions}
+    keys = {index: likely_key(bound, todo.instances[index]) for index in positions}
     known = {index: key for index, key in keys.items() if key is not None}
     if not known:
         return {}
     rows = yield bound.engine.compile_get(bound, tuple(known.values()))
-    return {index: (living(bound, row, todo.now),) for index, row in zip(known, rows, strict=True)}
+    return {index: stored_row(bound, operation, row, todo.now) for index, row in zip(known, rows, strict=True)}
 
 
 def _executed(bound: Bound, writes: list[Write]) -> Steps:

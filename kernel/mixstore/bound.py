@@ -23,12 +23,15 @@ from mixstore.state import slot_setter
 from mixstore.transaction import open_on, open_transactions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mixstore.backend import Backend
     from mixstore.chain import Chain
     from mixstore.schema import ModelSchema
     from mixstore.transaction import Transaction
     from mixstore.write import KeyValue
 
+NO_OPTIONS: Mapping[str, Any] = {}
 _members = vars(BaseModel)
 _set_dict = _members["__dict__"].__set__
 _set_fields_set = _members["__pydantic_fields_set__"].__set__
@@ -125,14 +128,26 @@ class Bound:
         """The transaction that this task or thread has open on the backend, if any."""
         return open_on(self.backend) if open_transactions() else None
 
-    def _point_filter(self) -> Callable[[Mapping[str, Any]], Matcher] | None:
+    def _point_filter(self, options: Mapping[str, Any] = NO_OPTIONS) -> Callable[[Mapping[str, Any]], Matcher] | None:
         """What a row that is read by its key must fulfil to be seen, per environment; None if nothing hides rows."""
         from mixstore.reads import modified
 
-        seen = self.chain.visibility({})
-        asked = modified(self, Query(self.model)).where if self.chain.modify_query else TRUE
+        seen = self.chain.visibility(options)
+        query = Query(self.model).replace(options=dict(options))
+        asked = modified(self, query).where if self.chain.modify_query else TRUE
         wanted = conjunction(seen, asked)
         return None if wanted == TRUE else prepared(wanted)
+
+    def visible(self, now: datetime, options: Mapping[str, Any] = NO_OPTIONS) -> Matcher:
+        """What tells of a row's values whether it may be seen at that moment, under these query options."""
+        wanted = self._point_filter(options) if options else self.point_filter
+        return (lambda values: True) if wanted is None else wanted({"now": now})
+
+    def key(self, key: Any, filters: Mapping[str, Any]) -> KeyValue:
+        """The key that a caller gives, as `get()` takes it: a value, a tuple, a dict, or names. QueryError."""
+        from mixstore.points import key_of
+
+        return key_of(self, dict(filters) if key is None else key)
 
     # -- rows, records, values, instances -----------------------------------------------------------------------------
 
@@ -190,18 +205,18 @@ class Bound:
             if self.engine.row_record(self) is None:
                 return self.decode
 
-        def values_from_row(row: Any) -> dict[str, Any]:
-            stored = self.stored_of(row)
-            values = self.decode(self.plain_record(stored))
-            for step in self.chain.after_read:
-                values = self._step(step, stored, None, values)
-                if values.keys() != self.schema.fields.keys():
-                    odd = ", ".join(sorted(values.keys() ^ self.schema.fields.keys()))
-                    lost = TypeError(f"it must give a value for each field and nothing else: {odd}")
-                    raise hook_failed(self, *self._hook_of(step, stored), lost, NOTHING_READ)
-            return values
+        return lambda row: self.values_from_record(self.stored_of(row))
 
-        return values_from_row
+    def values_from_record(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """The python values of a record in the stored form."""
+        values = self.decode(self.plain_record(stored))
+        for step in self.chain.after_read:
+            values = self._step(step, stored, None, values)
+            if values.keys() != self.schema.fields.keys():
+                odd = ", ".join(sorted(values.keys() ^ self.schema.fields.keys()))
+                lost = TypeError(f"it must give a value for each field and nothing else: {odd}")
+                raise hook_failed(self, *self._hook_of(step, stored), lost, NOTHING_READ)
+        return values
 
     def load(self, row: Any, key: KeyValue | None = None, values: dict[str, Any] | None = None) -> Any:
         """An instance of a row (whose values may be known already), with its state; runs `after_load` hooks."""

@@ -89,6 +89,8 @@ class Chain:
     """Which rows don't hold their unique values; None if all do."""
 
     side_models: tuple[type[Any], ...] = ()
+    beside: tuple[tuple[BackendExtension, Callable[..., Any], Callable[..., Any]], ...] = ()
+    """The `read_beside` and the `write_beside` of each extension that has the latter."""
 
     def operation(self, asked: Operation, options: Mapping[str, Any]) -> Operation:
         """What is done for what was asked; a physical delete is not rewritten."""
@@ -100,6 +102,11 @@ class Chain:
     def empty(self) -> bool:
         """Whether no extension is active."""
         return not self.extensions
+
+    @property
+    def revealed(self) -> dict[str, bool]:
+        """The query options under which nothing is hidden but what no option reveals."""
+        return {reveals: True for reveals, _ in (*self.dead, *self.veiled) if reveals}
 
     def visibility(self, options: Mapping[str, Any]) -> Expr:
         """What a row must fulfil to be seen, given the query's options; TRUE if nothing hides rows."""
@@ -175,6 +182,7 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         modify_query=hooks("modify_query"),
         after_write=tuple(reversed(hooks("after_write"))),
         after_read=tuple(hook for _, hook in reversed(hooks("after_read"))),
+        beside=tuple((one, one.read_beside, write) for one, write in hooks("write_beside")),
     )
     for one in active:
         _declarations(schema, one, chain)

@@ -19,9 +19,10 @@ META: Mapping[str, Any] = {
     "indexes": (list, tuple),
     "entity": str,
     "abstract": bool,
+    "internal": bool,
     "scan": str,
 }
-NOT_INHERITED = frozenset({"abstract", "entity"})
+NOT_INHERITED = frozenset({"abstract", "entity", "internal"})
 SCANS = ("allow", "warn", "forbid")
 
 
@@ -53,6 +54,11 @@ class Definition:
         """Whether the class can't be bound: by Meta, or since its type parameters are open."""
         generic = getattr(self.model, "__pydantic_generic_metadata__", {})
         return bool(self.meta.get("abstract")) or bool(generic.get("parameters")) or bool(generic.get("origin"))
+
+    @property
+    def internal(self) -> bool:
+        """Whether rows of the class are only written beside those of others: it is prepared where those are."""
+        return bool(self.meta.get("internal"))
 
 
 def _check_arguments(model: type[Any], declared: Declared) -> None:

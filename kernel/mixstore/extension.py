@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mixstore.expressions import Deferred, Expr
     from mixstore.query import Query
     from mixstore.schema import ModelSchema
-    from mixstore.write import Outcome, WriteChange, WriteContext
+    from mixstore.write import KeyValue, Operation, Outcome, SideWrite, WriteChange, WriteContext
 
     _Compatible = Any  # or type checkers would refuse a model of two mixins whose inner classes have the same name
 else:
@@ -24,6 +24,7 @@ else:
 ANY_BACKEND = "*"
 HOOKS = (
     "configure_backend",
+    "read_beside",
     "before_write",
     "validate",
     "serialize",
@@ -37,6 +38,7 @@ HOOKS = (
     "opaque",
     "outdated",
     "side_models",
+    "write_beside",
 )
 
 
@@ -145,6 +147,18 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
 
     def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
         """The internal models whose rows this extension writes beside the model's; `initialize()` prepares them too."""
+        return ()
+
+    def read_beside(self, operation: Operation, key: KeyValue) -> Query | None:
+        """What `write_beside` must know of an internal model before this write; read before the row itself is."""
+        return None
+
+    def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterable[SideWrite]:
+        """Rows to write in the same atomic unit, made when the row is final.
+
+        `context.record` is the row as it will be stored, `context.changed` the fields that an update writes. `found`
+        are the values of the rows that `read_beside` asked for.
+        """
         return ()
 
     def modify_query(self, query: Query) -> Query:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from mixstore.assigning import assign
+from mixstore.beside import likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
 from mixstore.errors import (
     ConflictError,
@@ -45,6 +46,8 @@ Steps = Generator[Any, Any, Any]
 NO_OPTIONS: Mapping[str, Any] = {}
 ATTEMPTS = 5
 """How often a write that depends on a read is tried before it is a ConflictError."""
+CONTESTED_ATTEMPTS = 100
+"""The same where writers of one row contend for a key beside it: each that loses has lost to one that was stored."""
 
 
 # -- what the caller gave ---------------------------------------
@@ -189,6 +192,13 @@ def update(bound: Bound, instance: Any, state: State | None, changes: dict[str, 
     return update_row(bound, instance, state, *candidate_with(bound, instance, changes, now), now=now)
 
 
+def store_values(bound: Bound, instance: Any, state: State | None, values: Mapping[str, Any]) -> Steps:
+    """Store values that were stored before, as an update of the instance: the model's validators have seen them."""
+    candidate = bound.candidate(instance)
+    candidate.__dict__.update(values)
+    return update_row(bound, instance, state, candidate)
+
+
 def update_row(
     bound: Bound,
     instance: Any,
@@ -273,11 +283,16 @@ def write(
     target = source if target is None else target
     now = now or bound.backend.clock()
     open_transaction = bound.transaction()
-    for _ in range(ATTEMPTS):
-        read = yield from _read_first(bound, bound.chain.operation(asked, options), source, state, now)
+    operation = bound.chain.operation(asked, options)
+    attempts = CONTESTED_ATTEMPTS if bound.chain.beside else ATTEMPTS
+    key = state.key if state is not None else likely_key(bound, source)
+    for _ in range(attempts):
+        beside = yield from read_beside(bound, operation, key)  # before the row: what it tells is no newer than that
+        read = yield from _read_first(bound, operation, source, state, now)
         prepared = prepare_write(
-            bound, asked, source, target, state, read, now, guard=guard, checked=checked, options=options
+            bound, asked, source, target, state, read, now, guard=guard, checked=checked, options=options, beside=beside
         )
+        key = prepared.write.key  # a hook may have made it
         if open_transaction is not None:
             open_transaction.add(prepared)
             return target
@@ -288,7 +303,7 @@ def write(
             continue
         return target
     raise ConflictError(
-        f"{bound.schema.name} changed under {ATTEMPTS} attempts to {asked} it",
+        f"{bound.schema.name} changed under {attempts} attempts to {asked} it",
         model=bound.model,
         key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
         backend=bound.backend.backend_name,
@@ -304,21 +319,12 @@ def _stored_state(bound: Bound, key: KeyValue) -> Steps:
 
 
 def _read_first(bound: Bound, operation: Operation, source: Any, state: State | None, now: datetime) -> Steps:
-    """The stored row's values (or None) in a tuple, if an extension declares that it `reads` for this operation."""
+    """The stored row, if an extension declares that it `reads` for this operation; else None."""
     if operation not in bound.chain.reads:
-        return ()
+        return None
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
-    return (living(bound, rows[0], now),)
-
-
-def living(bound: Bound, row: Any, now: datetime) -> dict[str, Any] | None:
-    """The values of a row that was read before a write; None if there is none or it counts as absent."""
-    if row is None:
-        return None
-    values = bound.values_from_row(row)
-    dead = bound.dead
-    return None if dead is not None and dead({"now": now})(values) else values
+    return stored_row(bound, operation, rows[0], now)
 
 
 # -- transactions -----------------------------------------------

@@ -35,7 +35,7 @@ class ModelMeta(MixstoreMeta):
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if any(isinstance(base, ModelMeta) for base in bases):
             cls.__mixstore_definition__ = definition = Definition(cls)  # type: ignore[attr-defined]
-            if not definition.abstract:
+            if not (definition.abstract or definition.internal):
                 current().add_model(cls)
         return cls  # type: ignore[return-value]
 
@@ -253,10 +253,31 @@ class Model(BaseModel, metaclass=ModelMeta):
         return await bound.arun("refresh", points.refresh(bound, self))  # type: ignore[no-any-return]
 
 
+def place_of(instance: Any, /) -> Bound:
+    """Where an instance came from, or for a new one where its class is bound; for mixins with verbs of their own."""
+    return _place_of(instance)[0]
+
+
 def _place_of(instance: Model) -> tuple[Bound, State | None]:
     """Where the instance came from, or for a new one where its class is bound."""
     state = state_of(instance)
     return (bound_of(type(instance)), None) if state is None else (state.bound, state)
+
+
+def store_values(instance: Any, values: Mapping[str, Any], /) -> Any:
+    """Update an instance's row with values that were stored before; returns the instance.
+
+    As `update()`, except that the model's own validators don't run: they have seen these values, and one that, say,
+    hashes would hash twice. For mixins that bring back what was.
+    """
+    bound, state = _place_of(instance)
+    return bound.run("update", lifecycle.store_values(bound, instance, state, values))
+
+
+async def astore_values(instance: Any, values: Mapping[str, Any], /) -> Any:
+    """`store_values()`, awaited."""
+    bound, state = _place_of(instance)
+    return await bound.arun("update", lifecycle.store_values(bound, instance, state, values))
 
 
 def _forget_bounds(model: type) -> None:

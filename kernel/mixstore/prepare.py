@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
+from mixstore.beside import Found, StoredRow, write_beside
 from mixstore.chain import REWRITE
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
-from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, substitute
+from mixstore.expressions import FALSE, TRUE, Compare, Expr, conjunction, evaluate, substitute
 from mixstore.failures import STORED, failure, hook_failed, hook_gave
 from mixstore.registry import current
 from mixstore.state import State, set_state
-from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext
+from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext, changed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -139,6 +140,13 @@ class PreparedWrite:
         bound, write = self.bound, self.write
         if outcome.status == "exists" and write.absent and outcome.side is None:
             return StaleReadError("the row appeared in between")
+        if outcome.status == "exists" and outcome.side is not None and outcome.side.contested:
+            return StaleReadError(
+                f"{bound.schema.name} changed while it was written; nothing was stored",
+                model=bound.model,
+                key=bound.schema.key_as_told(write.key),
+                backend=bound.backend.backend_name,
+            )
         if outcome.status != "condition" or outcome.stored is None:
             return failure(bound, self.asked, write.key, outcome)
         if self._unseen(outcome):
@@ -177,16 +185,17 @@ def prepare_write(
     source: Any,
     target: Any,
     state: State | None,
-    read: tuple[Mapping[str, Any] | None, ...],
+    read: StoredRow | None,
     now: datetime,
     *,
     guard: Expr | None = None,
     checked: Collection[str] = (),
     options: Mapping[str, Any],
+    beside: Found = (),
 ) -> PreparedWrite:
     """Run the write side of the chain.
 
-    `read` holds the stored row's values (or None) if an extension asked for them.
+    `read` is the stored row if an extension asked for it, `beside` what extensions asked for of internal models.
     """
     chain = bound.chain
     operation = chain.operation(asked, options)
@@ -194,14 +203,15 @@ def prepare_write(
     trusted = {name: source.__dict__[name] for name in checked}
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None
-    previous = read[0] if read else (bound.decode(old) if old is not None else None)
-    context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now)
+    loaded = bound.decode(old) if old is not None else None
+    previous = read.values if read is not None else loaded
+    context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now, loaded)
     _before_hooks(bound, asked, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
         candidate.__dict__.update(bound.decode(old))
     conditions, side_writes = _before_write(bound, candidate, context)
-    if read:
-        conditions.append(_unchanged(bound, operation, read[0]))
+    if read is not None:
+        conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
         conditions.append(Condition(substitute(guard, {"now": now}), _no_longer_matches))
     outdated: set[str] = set()
@@ -217,6 +227,9 @@ def prepare_write(
     elif key is None:
         key = required_key(bound, candidate)
     context.key = key
+    if chain.beside:
+        _tell_of_record(context, state, read, record, changes)
+        side_writes += write_beside(bound, context, beside)
     visibility = _visibility(bound, operation, options, now)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
     evict = chain.evict if operation != "delete" else None
@@ -229,9 +242,27 @@ def prepare_write(
         condition=None if wanted is TRUE else wanted,
         evict=None if evict is None else substitute(evict, {"now": now}),
         side_writes=tuple(_side_write(bound, side) for side in side_writes),
-        absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read == (None,),
+        absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
     return PreparedWrite(bound, asked, candidate, target, context, write, conditions, visibility)
+
+
+def _tell_of_record(
+    context: WriteContext,
+    state: State | None,
+    read: StoredRow | None,
+    record: Mapping[str, Any] | None,
+    changes: Mapping[str, Any] | None,
+) -> None:
+    """What will be stored, on top of the row as read rather than as loaded: another writer may have come between."""
+    stored = None if read is None else read.record
+    if stored is None and state is not None:
+        stored = state.stored
+    if record is None:
+        context.record = stored
+        return
+    context.record = record if changes is None or stored is None else changed(stored, changes)
+    context.changed = frozenset(record if changes is None else changes) & context.values.keys()
 
 
 def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContext) -> None:
@@ -337,7 +368,10 @@ def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: A
 
 def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -> Condition:
     fields = bound.chain.reads.get(operation, ())
-    same = TRUE if values is None else conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
+    if values is None:  # whoever updates or deletes a row that appeared since has not looked at it
+        same: Expr = TRUE if operation == "upsert" else FALSE
+    else:
+        same = conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
     return Condition(same, lambda stored: StaleReadError("the row changed in between"))
 
 
@@ -352,4 +386,5 @@ def _side_write(bound: Bound, side: SideWrite) -> Write:
     if side.op == "delete":
         return Write("delete", other, key)
     record = other.encode(side.instance)
-    return Write(side.op, other, key, record, dict(record) if side.op == "update" else None)
+    changes = dict(record) if side.op == "update" else None
+    return Write(side.op, other, key, record, changes, contested=side.contested)

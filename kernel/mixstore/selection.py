@@ -71,6 +71,8 @@ def _name(extension: type[BackendExtension], mixin: type) -> str:
 def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
     """The extensions of a model on a backend. ConfigurationError for names that clash, and for wrong settings."""
     settings: ExtensionSettings = registry.extension_settings(backend.config_name)
+    if schema.definition.internal:
+        settings = settings.model_copy(update={"apply": ()})
     used = {option for spec in schema.fields.values() for option in spec.options}
     own = candidates(schema.model, registry.all_extensions(), used)
     found = [*own, *_applied(schema, backend, settings, registry, own)]

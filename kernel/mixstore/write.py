@@ -48,10 +48,11 @@ class Write:
     `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE
     or Add (update). `condition` must hold on the stored row, or the outcome is `condition`; an upsert asks it only of a
     row that is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value
-    is replaced. `absent` asks of an upsert that there be no (live) row.
+    is replaced. `absent` asks of an upsert that there be no (live) row. `contested` is said of a side write whose key
+    another writer may take first; backends need not look at it.
     """
 
-    __slots__ = ("absent", "bound", "changes", "condition", "evict", "key", "op", "record", "side_writes")
+    __slots__ = ("absent", "bound", "changes", "condition", "contested", "evict", "key", "op", "record", "side_writes")
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Write:
         evict: Expr | None = None,
         side_writes: tuple[Write, ...] = (),
         absent: bool = False,
+        contested: bool = False,
     ) -> None:
         self.op = op
         self.bound = bound
@@ -74,6 +76,7 @@ class Write:
         self.evict = evict
         self.side_writes = side_writes
         self.absent = absent
+        self.contested = contested
 
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
@@ -164,10 +167,13 @@ class SideWrite(NamedTuple):
     """A row of an internal model that lives and dies with the write that carries it.
 
     `instance` is written through the adapter, with no chain, on the same backend. For a delete only its key counts.
+    A `contested` create whose key is taken by then is no error: somebody else was faster, and the whole write is
+    prepared and tried again.
     """
 
     op: Operation
     instance: Any
+    contested: bool = False
 
 
 class WriteContext:
@@ -176,10 +182,12 @@ class WriteContext:
     `operation` is what will be done and `asked` what the caller asked for (they differ when an extension rewrites, say,
     delete to update). `values` are the row's new python values, `previous` the row's values as far as they are
     known: as
-    loaded, or as read for an extension that declares `reads`. `now` is one moment for the whole operation, in UTC.
+    loaded, or as read for an extension that declares `reads`; `loaded` are those that the caller's instance was loaded
+    with. `now` is one moment for the whole operation, in UTC. In `write_beside` and later, `record` is the row as it
+    will be stored (for a delete, as it was; None if that is not known), and `changed` the fields that are written.
     """
 
-    __slots__ = ("_values", "asked", "key", "model", "now", "operation", "previous")
+    __slots__ = ("_values", "asked", "changed", "key", "loaded", "model", "now", "operation", "previous", "record")
 
     def __init__(
         self,
@@ -190,13 +198,17 @@ class WriteContext:
         values: dict[str, Any],
         previous: Mapping[str, Any] | None,
         now: datetime,
+        loaded: Mapping[str, Any] | None = None,
     ) -> None:
         self.operation = operation
         self.asked = asked
         self.model = model
         self.key = key
         self.previous = previous
+        self.loaded = loaded
         self.now = now
+        self.record: Mapping[str, Any] | None = None
+        self.changed: frozenset[str] = frozenset()
         self._values = values
 
     @property

@@ -1,0 +1,159 @@
+"""`History`: every revision of a row, stored in the same atomic unit as the row itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mixstore import (
+    BackendExtension,
+    Capability,
+    Declaration,
+    Mixin,
+    Query,
+    SchemaError,
+    SideWrite,
+    WriteContext,
+    astore_values,
+    bound_of,
+    place_of,
+    store_values,
+)
+from mixstore_extensions.acting import actor
+from mixstore_extensions.history.reading import (
+    Expiry,
+    all_revisions,
+    difference,
+    instance_of,
+    newest_first,
+    numbered,
+    numbers_in,
+    restored,
+    seen,
+    shelf_of,
+)
+from mixstore_extensions.history.stored import Revision, Shelf, StoredRevision
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class History(Mixin):
+    """Keeps each revision of each row: what it was, since when, by whom (`with acting_as("ann"):`).
+
+    `Meta.history_keep` is how many revisions of a row stay at most, `Meta.history_for` how long one stays after it was
+    replaced. The first holds within each write, the second when `prune_history()` is called.
+    """
+
+    Declares = Declaration(meta={"history_keep": int, "history_for": timedelta})
+
+    class Revisions(BackendExtension):
+        """A revision is a row whose key is the row's and the next number: of two writers one finds it taken."""
+
+        requires = (Capability.ATOMIC_WRITES,)
+        reads = {"update": (), "delete": ()}
+
+        @cached_property
+        def shelf(self) -> Shelf:
+            return Shelf(self.backend.bound(self.model))
+
+        def configure_backend(self, model_class: type[Any]) -> None:
+            keep, lifetime = self.schema.meta.get("history_keep", 1), self.schema.meta.get("history_for")
+            if isinstance(keep, bool) or keep < 1:
+                raise SchemaError(f"{self.schema.name}.Meta.history_keep must be a number from 1 on, not {keep!r}")
+            if lifetime is not None and lifetime <= timedelta(0):
+                raise SchemaError(f"{self.schema.name}.Meta.history_for must be positive, not {lifetime}")
+
+        def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
+            return (StoredRevision,)
+
+        def read_beside(self, operation: str, key: tuple[Any, ...]) -> Query:
+            newest = self.backend.query(StoredRevision).filter(row=self.shelf.row(key)).order_by("-number").limit(1)
+            return newest.query
+
+        def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterator[SideWrite]:
+            removed = context.operation == "delete"
+            if context.key is None or context.record is None or not (removed or context.changed):
+                return
+            number = found[0]["number"] + 1 if found else 1
+            row = self.shelf.row(context.key)
+            revision = StoredRevision(
+                row=row,
+                number=number,
+                at=max(context.now, found[0]["at"]) if found else context.now,  # the clocks of two writers may differ
+                by=actor(),
+                operation=context.asked,
+                deleted=removed,
+                **self.shelf.put(context.record),
+            )
+            yield SideWrite("create", revision, contested=True)
+            keep = self.schema.meta.get("history_keep")
+            if keep is not None and number > keep:
+                yield SideWrite("delete", StoredRevision.model_construct(row=row, number=number - keep))
+
+    @classmethod
+    def history(cls, key: Any = None, /, **filters: Any) -> list[Revision]:
+        """The revisions of the row with this key (as in `get()`), newest first; also of one that is deleted."""
+        shelf = shelf_of(bound_of(cls))
+        return seen(shelf, newest_first(shelf, shelf.bound.key(key, filters)).all())
+
+    @classmethod
+    async def ahistory(cls, key: Any = None, /, **filters: Any) -> list[Revision]:
+        """`history()`, awaited."""
+        shelf = shelf_of(bound_of(cls))
+        return seen(shelf, await newest_first(shelf, shelf.bound.key(key, filters)).aall())
+
+    @classmethod
+    def as_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
+        """The row as it was then, as a new instance; None if it was not there or could not be seen."""
+        shelf = shelf_of(bound_of(cls))
+        query = newest_first(shelf, shelf.bound.key(key, filters)).filter(at__lte=time)
+        return instance_of(shelf, query.limit(1).all(), time)  # type: ignore[no-any-return]
+
+    @classmethod
+    async def aas_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
+        """`as_of()`, awaited."""
+        shelf = shelf_of(bound_of(cls))
+        query = newest_first(shelf, shelf.bound.key(key, filters)).filter(at__lte=time)
+        return instance_of(shelf, await query.limit(1).aall(), time)  # type: ignore[no-any-return]
+
+    def diff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
+        """{field: (its value in revision a, in b)} of what differs; a row that was deleted has None in each field."""
+        shelf, numbers = shelf_of(place_of(self)), numbers_in(a, b)
+        return difference(shelf, a, b, numbered(shelf, self, numbers).all() if numbers else [])
+
+    async def adiff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
+        """`diff()`, awaited."""
+        shelf, numbers = shelf_of(place_of(self)), numbers_in(a, b)
+        return difference(shelf, a, b, await numbered(shelf, self, numbers).aall() if numbers else [])
+
+    def revert(self, to: int | Revision, /) -> Self:
+        """Store the values of a revision again, as a new one. NotFoundError if there is no such revision."""
+        shelf, numbers = shelf_of(place_of(self)), numbers_in(to)
+        found = numbered(shelf, self, numbers).all() if numbers else []
+        return store_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
+
+    async def arevert(self, to: int | Revision, /) -> Self:
+        """`revert()`, awaited."""
+        shelf, numbers = shelf_of(place_of(self)), numbers_in(to)
+        found = await numbered(shelf, self, numbers).aall() if numbers else []
+        return await astore_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
+
+    @classmethod
+    def prune_history(cls) -> int:
+        """Remove the revisions that `Meta.history_keep` and `history_for` let go; returns how many."""
+        bound = shelf_of(bound_of(cls)).bound
+        expiry = Expiry(bound)
+        return sum(expiry.upto(found).delete() for found in all_revisions(bound) if expiry.reached(found))
+
+    @classmethod
+    async def aprune_history(cls) -> int:
+        """`prune_history()`, awaited."""
+        bound = shelf_of(bound_of(cls)).bound
+        expiry, removed = Expiry(bound), 0
+        async for found in all_revisions(bound):
+            if expiry.reached(found):
+                removed += await expiry.upto(found).adelete()
+        return removed

@@ -1,0 +1,121 @@
+"""How the history of a row is read back, and which revisions may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from mixstore import Bound, Capability, NotFoundError, QueryBuilder, QueryError, UnsupportedOperationError
+from mixstore_extensions.history.stored import Revision, Shelf, StoredRevision, rows_of
+
+
+def shelf_of(bound: Bound) -> Shelf:
+    """UnsupportedOperationError on a backend that can't keep any history."""
+    if Capability.ATOMIC_WRITES not in bound.backend.capabilities:
+        raise UnsupportedOperationError(
+            f"{bound.schema.name} has no history on {bound.backend.backend_name}, which lacks ATOMIC_WRITES",
+            model=bound.model,
+            backend=bound.backend.backend_name,
+        )
+    return Shelf(bound)
+
+
+def newest_first(shelf: Shelf, key: tuple[Any, ...]) -> QueryBuilder[StoredRevision]:
+    return shelf.bound.backend.query(StoredRevision).filter(row=shelf.row(key)).order_by("-number")
+
+
+def numbered(shelf: Shelf, instance: Any, numbers: Sequence[int]) -> QueryBuilder[StoredRevision]:
+    key = shelf.bound.key_from(instance.__dict__)
+    return newest_first(shelf, key or ()).filter(number__in=numbers)
+
+
+def seen(shelf: Shelf, found: Iterable[StoredRevision]) -> list[Revision]:
+    """Without what no query option reveals (another tenant's); what is deleted or has expired stays history."""
+    bound = shelf.bound
+    visible = bound.visible(bound.backend.clock(), bound.chain.revealed)
+    return [one for one in map(shelf.take, found) if visible(one.values)]
+
+
+def instance_of(shelf: Shelf, found: Sequence[StoredRevision], time: datetime) -> Any:
+    bound = shelf.bound
+    visible = bound.visible(time)
+    for one in map(shelf.take, found):
+        if not one.deleted and visible(one.values):
+            return bound.construct(one.values, (bound, None, None, None)).model_copy()  # copies are new
+    return None
+
+
+def numbers_in(*wanted: int | Revision) -> list[int]:
+    for one in wanted:
+        if isinstance(one, bool) or not isinstance(one, int | Revision):
+            raise QueryError(f"a revision is a number or a Revision, not {type(one).__name__}")
+    return [one for one in wanted if isinstance(one, int)]
+
+
+def _chosen(shelf: Shelf, wanted: int | Revision, found: Iterable[StoredRevision]) -> Revision:
+    if isinstance(wanted, Revision):
+        return wanted
+    for one in seen(shelf, found):
+        if one.number == wanted:
+            return one
+    raise NotFoundError(
+        f"{shelf.bound.schema.name} has no revision {wanted}",
+        model=shelf.bound.model,
+        backend=shelf.bound.backend.backend_name,
+        hint="history() lists those that are kept",
+    )
+
+
+def difference(
+    shelf: Shelf, a: int | Revision, b: int | Revision, found: Sequence[StoredRevision]
+) -> dict[str, tuple[Any, Any]]:
+    sides = [_chosen(shelf, one, found) for one in (a, b)]
+    old, new = ({} if one.deleted else one.values for one in sides)
+    pairs = {name: (old.get(name), new.get(name)) for name in shelf.bound.schema.fields}
+    return {name: (one, other) for name, (one, other) in pairs.items() if one != other or type(one) is not type(other)}
+
+
+def restored(shelf: Shelf, to: int | Revision, found: Sequence[StoredRevision]) -> dict[str, Any]:
+    revision = _chosen(shelf, to, found)
+    if revision.deleted:
+        raise QueryError(
+            f"revision {revision.number} of {shelf.bound.schema.name} is its deletion",
+            model=shelf.bound.model,
+            hint="delete() does that; revert to an earlier one",
+        )
+    return {name: value for name, value in revision.values.items() if name not in shelf.bound.schema.key_fields}
+
+
+def all_revisions(bound: Bound) -> QueryBuilder[dict[str, Any]]:
+    """Of each row the newest first, without the values."""
+    query = bound.backend.query(StoredRevision).filter(row__startswith=rows_of(bound.schema.entity))
+    return query.order_by("row", "-number").select("row", "number", "at", "deleted")
+
+
+class Expiry:
+    """Walks the revisions of all rows, each row's newest first, and finds the first of a row that may go."""
+
+    def __init__(self, bound: Bound) -> None:
+        self.bound = bound
+        self.keep = bound.schema.meta.get("history_keep")
+        lifetime = bound.schema.meta.get("history_for")
+        self.oldest = None if lifetime is None else bound.backend.clock() - lifetime
+        self.row: str | None = None
+
+    def reached(self, found: Mapping[str, Any]) -> bool:
+        """Whether this one may go, and with it all that are older. The newest goes only if it is an old deletion."""
+        if found["row"] != self.row:
+            self.row, self.seen, self.done = found["row"], 0, False
+            self.replaced = found["at"] if found["deleted"] else None
+        self.seen += 1
+        too_many = self.keep is not None and self.seen > self.keep
+        too_old = self.oldest is not None and self.replaced is not None and self.replaced < self.oldest
+        self.replaced = found["at"]
+        first = (too_many or too_old) and not self.done
+        self.done = self.done or first
+        return first
+
+    def upto(self, found: Mapping[str, Any]) -> QueryBuilder[StoredRevision]:
+        query = self.bound.backend.query(StoredRevision)
+        return query.filter(row=found["row"], number__lte=found["number"])

@@ -1,0 +1,139 @@
+"""Revisions: how `History` keeps them, in a form that outlives the backend's own and the model's present fields."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mixstore import Bound, ConfigurationError, CorruptRecordError, Field, Model, jsonable
+
+BYTES = "$bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A row as one write left it. `number` counts from 1, without a gap; `by` is who acted, if that was said.
+
+    `operation` is what was asked for: create, upsert, update or delete. `values` are python values by field; those of
+    a row that the write removed (`deleted`) are the last that it had.
+    """
+
+    number: int
+    at: datetime
+    by: str | None
+    operation: str
+    values: dict[str, Any]
+    deleted: bool = False
+
+
+class StoredRevision(Model):
+    """A revision in the store. `row` tells entity and key; what is `sealed` stands as the row itself had it."""
+
+    class Meta:
+        entity = "mixstore_revision"
+        internal = True
+        scan = "allow"
+
+    row: str = Field(primary_key=True, index=True)
+    number: int = Field(primary_key=True)
+    at: datetime
+    by: str | None = None
+    operation: str
+    deleted: bool = False
+    values: dict[str, Any]
+    sealed: dict[str, Any]
+
+
+def rows_of(entity: str) -> str:
+    """What the `row` of each revision of an entity starts with."""
+    return json.dumps([entity])[:-1] + ","
+
+
+class Shelf:
+    """Puts the rows of one model on one backend into revisions, and takes them out again.
+
+    Values are kept as JSON of what they mean, so that they can be read when the store or the model has changed. What
+    an extension allows no filter on (it is encrypted) is kept as it is stored, so that it is no less safe here.
+    """
+
+    def __init__(self, bound: Bound) -> None:
+        self.bound = bound
+        self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
+        self.secret = {name for name, treatment in bound.chain.opaque.items() if treatment == "refuse"}
+
+    def row(self, key: tuple[Any, ...]) -> str:
+        """Entity and key as text; different keys give different texts, whatever is in them."""
+        parts = [self._encoded(name, value) for name, value in zip(self.bound.schema.key_names, key, strict=True)]
+        return rows_of(self.bound.schema.entity) + json.dumps(parts, separators=(",", ":"))[1:]
+
+    def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The `values` and `sealed` of a record as the store has it."""
+        values = self.bound.decode(self.bound.plain_record(record))
+        fields = self.bound.schema.fields
+        sealed = {name: value for name, value in record.items() if name in self.secret or name not in fields}
+        return {
+            "values": {name: self._encoded(name, values[name]) for name in fields if name not in self.secret},
+            "sealed": {name: _bare(value) for name, value in sealed.items()} if self.secret else {},
+        }
+
+    def take(self, stored: StoredRevision) -> Revision:
+        """The revision, with the fields that the model has now; one that is newer than it has its default.
+
+        CorruptRecordError for a value that does not decode.
+        """
+        values: dict[str, Any] = {}
+        for name, spec in self.bound.schema.fields.items():
+            if name in stored.values:
+                values[name] = self._decoded(name, stored)
+            elif name not in stored.sealed and spec.has_default:
+                values[name] = spec.make_default()
+        if stored.sealed:
+            values.update(self._unsealed(values, stored))
+        return Revision(stored.number, stored.at, stored.by, stored.operation, values, stored.deleted)
+
+    def _encoded(self, name: str, value: Any) -> Any:
+        codec = self.codecs.get(name)  # none for a rendered key, which is text
+        return value if codec is None or codec.encode is None or value is None else codec.encode(value)
+
+    def _decoded(self, name: str, stored: StoredRevision) -> Any:
+        value, decode = stored.values[name], self.codecs[name].decode
+        try:
+            return value if decode is None or value is None else decode(value)
+        except Exception as error:
+            raise CorruptRecordError(
+                f"{self.bound.schema.name}.{name} of revision {stored.number} does not decode: {error}",
+                field=name,
+                model=self.bound.model,
+                key=stored.row,
+            ) from error
+
+    def _unsealed(self, values: Mapping[str, Any], stored: StoredRevision) -> dict[str, Any]:
+        """What is sealed, opened by the extensions that sealed it."""
+        bound = self.bound
+        names = [name for name in stored.sealed if name in bound.schema.fields]
+        for name in names:
+            if name not in self.secret:
+                raise ConfigurationError(
+                    f"{bound.schema.name}.{name} of revision {stored.number} was sealed by an extension that is not "
+                    "active now",
+                    model=bound.model,
+                )
+        blank = {**dict.fromkeys(bound.schema.fields), **values}
+        record = bound.encode(bound.construct(blank, (bound, None, None, None)))
+        for _, serialize in bound.chain.serialize:
+            record = serialize(dict(record))
+        record = {**record, **{name: _dressed(value) for name, value in stored.sealed.items()}}
+        opened = bound.decode(bound.plain_record(record))
+        return {name: opened[name] for name in names}
+
+
+def _bare(value: Any) -> Any:
+    return {BYTES: base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+def _dressed(value: Any) -> Any:
+    return base64.b64decode(value[BYTES]) if isinstance(value, dict) and value.keys() == {BYTES} else value
