@@ -22,6 +22,8 @@ conditions = pytest.mark.needs(Capability.CONDITIONS)
 atomic = pytest.mark.needs(Capability.ATOMIC_WRITES)
 unique = pytest.mark.needs(Capability.UNIQUE)
 full_text = pytest.mark.needs(Capability.FULL_TEXT)
+each_engine = pytest.mark.parametrize("backend", ["memory", "sqlite-file"], indirect=True)
+"""For what can't depend on where an engine keeps its rows: many cases, once an engine."""
 
 
 def examples(count: int, **others: Any) -> settings:

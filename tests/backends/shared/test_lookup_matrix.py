@@ -19,9 +19,10 @@ from mixstore.expressions import evaluate
 from mixstore.lookups import resolve
 from mixstore.schema import schema_of
 from tests.backends.shared.models import Address, Color, IndexedThing, Level, Thing
-from tests.backends.shared.support import NOON, UTC, examples, ids
+from tests.backends.shared.support import NOON, UTC, each_engine, examples, ids
 
 Use = Callable[..., Any]
+pytestmark = each_engine
 EAST = timezone(timedelta(hours=5, minutes=30))
 
 

@@ -14,16 +14,17 @@ from pydantic import (
 
 from mixstore import Field, Model
 from tests.backends.shared.kinds import KINDS, MODELS
-from tests.backends.shared.support import examples, same
+from tests.backends.shared.support import each_engine, examples, same
 
 Use = Callable[..., Any]
+pytestmark = each_engine
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_of_every_type_come_back_the_same(use: Use, kind: str) -> None:
     model = use(MODELS[kind])
 
-    @examples(8)
+    @examples(6)
     @given(values=st.lists(KINDS[kind].values, min_size=1, max_size=15))
     def come_back(values: list[Any]) -> None:
         model.where().delete()
@@ -56,7 +57,7 @@ SCALARS = [
 def test_a_filter_finds_the_rows_that_hold_a_value(use: Use, kind: str) -> None:
     model = use(MODELS[kind])
 
-    @examples(8)
+    @examples(6)
     @given(values=st.lists(KINDS[kind].values, min_size=1, max_size=6))
     def is_found(values: list[Any]) -> None:
         model.where().delete()
