@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixstore_extensions.compressed import Compressed
+from mixstore_extensions.counters import Counters, Sequence
 from mixstore_extensions.encrypted import Encrypted
 from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.soft_delete import SoftDelete
@@ -13,9 +14,11 @@ from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
 __all__ = [
     "Compressed",
+    "Counters",
     "Encrypted",
     "KeyProvider",
     "KeyRing",
+    "Sequence",
     "SoftDelete",
     "TTL",
     "Tenant",

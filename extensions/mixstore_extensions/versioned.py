@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mixstore import (
+    Add,
     BackendExtension,
     Capability,
     Condition,
@@ -31,6 +32,7 @@ class Versioned(Mixin):
     """`version` counts the writes of a row; save, update and delete happen only on the version that was read.
 
     VersionConflictError has the `expected` and the `stored` version. upsert replaces whatever is there and counts on.
+    Additions (`Counters`) ask for no version and count on, too.
     """
 
     version: int = 0
@@ -50,6 +52,8 @@ class Versioned(Mixin):
                 return WriteChange({"version": FIRST_VERSION})
             if context.operation == "upsert":
                 return WriteChange({"version": known["version"] + 1})
+            if context.added:  # additions commute, so that none of them needs the version that was read
+                return WriteChange({"version": Add(1)})
             expected = known["version"]
             condition = Condition(Q(version=expected), lambda stored: _conflict(expected, stored))
             return WriteChange({} if context.operation == "delete" else {"version": expected + 1}, condition)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mixstore.checking import check_fields
 from mixstore.errors import BatchError, ConfigurationError, MixstoreError, ValidationError
 from mixstore.failures import failure
-from mixstore.lifecycle import NO_OPTIONS, Steps, insert, living, new_instance
-from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
+from mixstore.lifecycle import Steps, insert, living, new_instance
+from mixstore.prepare import NO_OPTIONS, PreparedWrite, StaleReadError, prepare_write, required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
 

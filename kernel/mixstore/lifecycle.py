@@ -24,6 +24,7 @@ from mixstore.errors import (
 )
 from mixstore.failures import failure, hook_failed, hook_gave
 from mixstore.prepare import (
+    NO_OPTIONS,
     PreparedWrite,
     StaleReadError,
     apply,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
-NO_OPTIONS: Mapping[str, Any] = {}
 ATTEMPTS = 5
 """How often a write that depends on a read is tried before it is a ConflictError."""
 
@@ -341,7 +341,7 @@ def commit(writes: list[PreparedWrite]) -> Steps:
     for one, outcome in zip(writes, outcomes, strict=True):
         try:
             if outcome.status == "ok":
-                one.finish(outcome)
+                one.finish((yield from one.told(outcome)))
         except Exception as error:
             errors.append(error)
     if errors:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
@@ -13,14 +14,29 @@ from mixstore.expressions import TRUE, Compare, Expr, conjunction, evaluate, sub
 from mixstore.failures import STORED, failure, hook_failed, hook_gave
 from mixstore.registry import current
 from mixstore.state import State, set_state
-from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext
+from mixstore.write import (
+    REMOVE,
+    Add,
+    Condition,
+    Operation,
+    Outcome,
+    SideWrite,
+    Write,
+    WriteChange,
+    WriteContext,
+    total,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mixstore.amounts import Amount
     from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue
+
+
+NO_OPTIONS: Mapping[str, Any] = {}
 
 
 class StaleReadError(ConflictError):
@@ -112,11 +128,7 @@ class PreparedWrite:
             raise self._failure(outcome)
         bound, write = self.bound, self.write
         if write.op != "delete":
-            values, previous = self.candidate.__dict__, self.context.previous
-            if self.asked == "delete" and previous is not None:  # rewritten: only what that changed
-                values = {name: value for name, value in values.items() if differs(value, previous.get(name))}
-            apply(bound, self.target, values)
-            set_state(self.target, bound, None, write.record, write.key)
+            self.show(outcome)
         for extension, hook in bound.chain.after_write:
             try:
                 hook(self.context, outcome)
@@ -125,6 +137,19 @@ class PreparedWrite:
                     bound, type(extension).__qualname__, "after_write", write.key, error, STORED
                 ) from error
         self._model_hooks("after_delete" if self.asked == "delete" else "after_save")
+
+    def told(self, outcome: Outcome) -> Generator[Any, Any, Outcome]:
+        """The outcome, with what the engine did not tell and `finish` needs."""
+        yield from ()
+        return outcome
+
+    def show(self, outcome: Outcome) -> None:
+        """Give the caller's instance what is stored now."""
+        values, previous = self.candidate.__dict__, self.context.previous
+        if self.asked == "delete" and previous is not None:  # rewritten: only what that changed
+            values = {name: value for name, value in values.items() if differs(value, previous.get(name))}
+        apply(self.bound, self.target, values)
+        set_state(self.target, self.bound, None, self.write.record, self.write.key)
 
     def _model_hooks(self, event: str) -> None:
         for hook in self.bound.schema.hooks[event]:
@@ -182,24 +207,32 @@ def prepare_write(
     *,
     guard: Expr | None = None,
     checked: Collection[str] = (),
-    options: Mapping[str, Any],
+    options: Mapping[str, Any] = NO_OPTIONS,
+    adds: Mapping[str, Amount] = NO_OPTIONS,
+    kind: Callable[..., PreparedWrite] = PreparedWrite,
 ) -> PreparedWrite:
     """Run the write side of the chain.
 
-    `read` holds the stored row's values (or None) if an extension asked for them.
+    `read` holds the stored row's values (or None) if an extension asked for them. `adds` is what the engine adds to
+    which fields, whose values in `source` are only what they may become. `kind` makes the answer.
     """
     chain = bound.chain
     operation = chain.operation(asked, options)
     candidate = bound.candidate(source)
-    trusted = {name: source.__dict__[name] for name in checked}
+    trusted = {name: source.__dict__[name] for name in (*checked, *adds)}
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None
     previous = read[0] if read else (bound.decode(old) if old is not None else None)
-    context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now)
+    added = {name: one.by for name, one in adds.items()}
+    context = WriteContext(
+        operation, asked, bound.model, key, candidate.__dict__, previous, now, MappingProxyType(added)
+    )
     _before_hooks(bound, asked, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
         candidate.__dict__.update(bound.decode(old))
-    conditions, side_writes = _before_write(bound, candidate, context)
+    conditions, side_writes = _before_write(bound, candidate, context, added)
+    trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
+    conditions += [condition for one in adds.values() for condition in one.conditions]
     if read:
         conditions.append(_unchanged(bound, operation, read[0]))
     if guard is not None:
@@ -216,6 +249,9 @@ def prepare_write(
         record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
+    if changes is not None:
+        _check_untouched(bound, candidate, source, adds)
+        changes.update({name: Add(by) for name, by in added.items()})
     context.key = key
     visibility = _visibility(bound, operation, options, now)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
@@ -231,7 +267,7 @@ def prepare_write(
         side_writes=tuple(_side_write(bound, side) for side in side_writes),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read == (None,),
     )
-    return PreparedWrite(bound, asked, candidate, target, context, write, conditions, visibility)
+    return kind(bound, asked, candidate, target, context, write, conditions, visibility)
 
 
 def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContext) -> None:
@@ -242,7 +278,20 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
             raise hook_failed(bound, bound.schema.name, hook.__name__, context.key, error) from error
 
 
-def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[list[Condition], list[SideWrite]]:
+def _check_untouched(bound: Bound, candidate: Any, source: Any, adds: Mapping[str, Any]) -> None:
+    for name in adds:
+        if differs(candidate.__dict__[name], source.__dict__[name]):
+            raise HookError(
+                f"{bound.schema.name}.{name} is being added to, and a hook set it; nothing was stored",
+                model=bound.model,
+                key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
+                backend=bound.backend.backend_name,
+            )
+
+
+def _before_write(
+    bound: Bound, candidate: Any, context: WriteContext, added: dict[str, Any]
+) -> tuple[list[Condition], list[SideWrite]]:
     conditions: list[Condition] = []
     side_writes: list[SideWrite] = []
     values = candidate.__dict__
@@ -255,6 +304,12 @@ def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[
             raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
         for name, value in change.values.items():
             bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
+            if type(value) is Add:
+                if not context.added:
+                    owner = type(extension).__qualname__
+                    raise hook_gave(bound, owner, "before_write", context.key, "values where nothing is added", value)
+                added[name] = value.by
+                value = total(values[name], value.by)
             values[name] = value
         if change.condition is not None:
             condition = change.condition
