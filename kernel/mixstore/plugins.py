@@ -105,8 +105,11 @@ class Plugins:
         self._complete = True
 
     def add(self, plugin: object, name: str) -> PluginInfo:
-        """Registers `plugin` under `name`, or raises PluginError and registers nothing of it."""
+        """Registers `plugin` under `name`, or raises PluginError and registers nothing of it, nor of a blocked one."""
         info = PluginInfo(name)
+        if _blocks(self._registry.settings, info):
+            self._infos.append(replace(info, state="blocked"))
+            return self._infos[-1]
         try:
             return self._admit(info, lambda: plugin)
         except PluginError:
