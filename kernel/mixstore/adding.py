@@ -6,7 +6,7 @@ unsaved; and where the engine can't do it blindly, the row is read and written u
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from mixstore.errors import (
     BackendError,
     ConflictError,
     DuplicateKeyError,
+    HookError,
     NotFoundError,
     TransactionError,
     UnsupportedOperationError,
@@ -219,7 +220,19 @@ def _prepared(
         read = (before,) if "update" in bound.chain.reads else ()
         return prepare_write(bound, "update", source, instance, fresh, read, now, guard=same, kind=kind), False
     prepared = prepare_write(bound, "update", source, instance, fresh, (), now, adds=told, kind=kind)
+    _check_untouched(bound, prepared.candidate, source, told)
     return prepared, not prepared.write.side_writes and not _derived(bound, plain, source)
+
+
+def _check_untouched(bound: Bound, candidate: Any, source: Any, names: Iterable[str]) -> None:
+    for name in names:
+        if differs(candidate.__dict__[name], source.__dict__[name]):
+            raise HookError(
+                f"{bound.schema.name}.{name} is being added to, and a hook set it; nothing was stored",
+                model=bound.model,
+                key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
+                backend=bound.backend.backend_name,
+            )
 
 
 def _derived(bound: Bound, plain: dict[str, Any], source: Any) -> bool:

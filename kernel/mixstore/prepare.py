@@ -250,7 +250,6 @@ def prepare_write(
     elif key is None:
         key = required_key(bound, candidate)
     if changes is not None:
-        _check_untouched(bound, candidate, source, adds)
         changes.update({name: Add(by) for name, by in added.items()})
     context.key = key
     visibility = _visibility(bound, operation, options, now)
@@ -276,17 +275,6 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
             hook(candidate, context)
         except Exception as error:
             raise hook_failed(bound, bound.schema.name, hook.__name__, context.key, error) from error
-
-
-def _check_untouched(bound: Bound, candidate: Any, source: Any, adds: Mapping[str, Any]) -> None:
-    for name in adds:
-        if differs(candidate.__dict__[name], source.__dict__[name]):
-            raise HookError(
-                f"{bound.schema.name}.{name} is being added to, and a hook set it; nothing was stored",
-                model=bound.model,
-                key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
-                backend=bound.backend.backend_name,
-            )
 
 
 def _before_write(
