@@ -36,6 +36,7 @@ EXTENSION_EXTRAS = {
     "compressed.py": {"zstandard"},
     "demo": {"airportsdata", "rich", "typer"},
     "encrypted.py": {"cryptography"},
+    "otel.py": {"opentelemetry"},
     "plugin.py": {"typer"},
 }
 DRIVERS = {
@@ -56,6 +57,7 @@ LOADED_ON_DEMAND = (
     "rich",
     "pytest",
     "hypothesis",
+    "opentelemetry",
 )
 MOST_LINES = 400
 

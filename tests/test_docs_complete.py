@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mixstore import Capability, hookspecs, settings
+from mixstore import BackendExtension, Capability, hookspecs, settings
 from mixstore.extension import HOOKS
 from mixstore.lookups import BUILTIN
 
@@ -15,7 +15,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 DECISIONS = sorted(path.name for path in (DOCS / "decisions").glob("[0-9]*.md"))
 PLUGIN_HOOKS = [name for name in vars(hookspecs) if name.startswith("mixstore_")]
 SETTINGS = [
-    "plugins.block",
+    *(f"plugins.{name}" for name in settings.PluginSettings.model_fields),
     "models.",
     *(f"backends.NAME.{name}" for name in settings.BackendSettings.model_fields),
     *(f"backends.NAME.extensions.{name}" for name in settings.ExtensionSettings.model_fields),
@@ -41,6 +41,29 @@ def test_every_environment_variable_is_listed(variable):
 def test_every_hook_of_a_plugin_is_explained_with_its_arguments(hook):
     arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
     assert f"`{hook}({arguments})`" in page("write-an-extension.md")
+
+
+def signature(function) -> str:
+    """A function's name, arguments and annotations, as they are written."""
+    told = inspect.signature(function)
+    arguments = [
+        name if one.annotation is one.empty else f"{name}: {one.annotation}" for name, one in told.parameters.items()
+    ]
+    return f"{function.__name__}({', '.join(arguments)}) -> {told.return_annotation}"
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [*(getattr(hookspecs, name) for name in PLUGIN_HOOKS), *(getattr(BackendExtension, name) for name in HOOKS)],
+    ids=lambda hook: hook.__name__,
+)
+def test_the_reference_of_hooks_has_each_with_its_exact_signature(hook):
+    assert f"### `{hook.__name__}`\n\n```text\n{signature(hook)}\n```\n" in page("plugins.md")
+
+
+def test_the_reference_of_hooks_has_no_other_hook():
+    headings = [line for line in page("plugins.md").splitlines() if line.startswith("### ")]
+    assert headings == [f"### `{name}`" for name in (*PLUGIN_HOOKS, *HOOKS)]
 
 
 @pytest.mark.parametrize("hook", HOOKS)

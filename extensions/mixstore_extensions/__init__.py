@@ -5,6 +5,7 @@ from __future__ import annotations
 from mixstore_extensions.acting import acting_as
 from mixstore_extensions.audited import Audited, AuditEntry
 from mixstore_extensions.compressed import Compressed
+from mixstore_extensions.counters import Counters, Sequence
 from mixstore_extensions.encrypted import Encrypted
 from mixstore_extensions.history import History, Revision
 from mixstore_extensions.keyrings import KeyProvider, KeyRing
@@ -18,11 +19,13 @@ __all__ = [
     "AuditEntry",
     "Audited",
     "Compressed",
+    "Counters",
     "Encrypted",
     "History",
     "KeyProvider",
     "KeyRing",
     "Revision",
+    "Sequence",
     "SoftDelete",
     "TTL",
     "Tenant",

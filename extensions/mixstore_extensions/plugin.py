@@ -5,9 +5,12 @@ The extensions of the built-in mixins are inner classes of their mixins, which m
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING
 
 from mixstore.hookspecs import hookimpl
+from mixstore.registry import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
-    """`audited`."""
+    """`audited`; and here the plugins join that are switched on by the environment."""
     from mixstore_extensions.audited import Audited
 
     register(Audited)
+    _observe_for_opentelemetry()
 
 
 @hookimpl
@@ -31,3 +35,14 @@ def mixstore_register_commands(app: Typer) -> None:
     from mixstore_extensions.demo.command import demo
 
     app.command()(demo)
+
+
+def _observe_for_opentelemetry() -> None:
+    if os.environ.get("MIXSTORE_OTEL", "").lower() not in ("1", "true", "yes", "on"):
+        return
+    try:
+        from mixstore_extensions import otel
+    except ImportError as error:
+        logging.getLogger("mixstore").warning("MIXSTORE_OTEL is set: pip install 'mixstore[otel]' (%s)", error)
+        return
+    current().add_plugin(otel, "otel")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mixstore import (
+    Add,
     BackendExtension,
     Capability,
     Condition,
@@ -31,6 +32,7 @@ class Versioned(Mixin):
     """`version` counts the writes of a row; save, update and delete happen only on the version that was read.
 
     VersionConflictError has the `expected` and the `stored` version. upsert replaces whatever is there and counts on.
+    Additions (`Counters`) ask for no version and count on, too.
     """
 
     version: int = 0
@@ -48,6 +50,8 @@ class Versioned(Mixin):
             if context.operation in ("create", "upsert"):
                 stored = context.previous if context.operation == "upsert" else None
                 return WriteChange({"version": FIRST_VERSION if stored is None else stored["version"] + 1})
+            if context.added:  # additions commute, so that none of them needs the version that was read
+                return WriteChange({"version": Add(1)})
             # as loaded, even if another extension had the stored row read: the lock is on what the caller has seen
             expected = (context.values if context.loaded is None else context.loaded)["version"]
             condition = Condition(Q(version=expected), lambda stored: _conflict(expected, stored))

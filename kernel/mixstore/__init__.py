@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
+from mixstore.adding import aadd_to, add_to
 from mixstore.backend import Backend, Capability
 from mixstore.binding import bound_of
 from mixstore.bound import Bound
@@ -121,6 +122,8 @@ __all__ = [
     "Write",
     "WriteChange",
     "WriteContext",
+    "aadd_to",
+    "add_to",
     "after_delete",
     "after_load",
     "after_save",

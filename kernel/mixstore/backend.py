@@ -36,6 +36,8 @@ class Capability(enum.Flag):
     """Equality and ranges on `index=True` fields don't scan."""
     ORDERED = enum.auto()
     """Any order is native, ties broken by the key."""
+    ADD = enum.auto()
+    """An update adds to numbers inside the engine, Decimals exactly, and alone tells the row as it is then."""
     FULL_TEXT = enum.auto()
     """`search()` over searchable fields."""
 

@@ -9,8 +9,9 @@ from mixstore.beside import Found, likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
 from mixstore.errors import BatchError, ConfigurationError, HookError, MixstoreError, ValidationError
 from mixstore.failures import failure
-from mixstore.lifecycle import NO_OPTIONS, Steps, insert, new_instance
-from mixstore.prepare import PreparedWrite, StaleReadError, prepare_write, required_key
+from mixstore.lifecycle import Steps, insert, new_instance
+from mixstore.prepare import NO_OPTIONS, prepare_write, required_key
+from mixstore.prepared import PreparedWrite, StaleReadError
 from mixstore.state import set_state
 from mixstore.write import Operation, Write
 

@@ -13,6 +13,7 @@ from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
 from mixstore.registry import current
 from mixstore.selection import Candidate, options_of, select
+from mixstore.tracing import TracedStep
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
@@ -169,9 +170,11 @@ def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, 
 
 
 def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension]) -> Chain:
+    step = TracedStep if current().settings.trace else getattr
+
     def hooks(name: str) -> tuple[tuple[BackendExtension, Callable[..., Any]], ...]:
         base = getattr(BackendExtension, name)
-        return tuple((one, getattr(one, name)) for one in active if getattr(type(one), name) is not base)
+        return tuple((one, step(one, name)) for one in active if getattr(type(one), name) is not base)
 
     chain = Chain(
         extensions=tuple(active),
@@ -219,8 +222,10 @@ def _fixed(schema: ModelSchema, backend: Backend, freed: Expr, by: list[BackendE
 
 def _told(schema: ModelSchema, extension: BackendExtension, name: str, *args: Any) -> Any:
     """What a hook says when the model is bound; ConfigurationError names extension, hook and model if it fails."""
+    own = getattr(type(extension), name) is not getattr(BackendExtension, name)
+    hook = TracedStep(extension, name) if own and current().settings.trace else getattr(extension, name)
     try:
-        return getattr(extension, name)(*args)
+        return hook(*args)
     except MixstoreError as error:
         error.model = error.model or schema.model
         error.backend = error.backend or extension.backend.backend_name

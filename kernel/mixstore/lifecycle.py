@@ -24,14 +24,8 @@ from mixstore.errors import (
     nearest,
 )
 from mixstore.failures import failure, hook_failed, hook_gave
-from mixstore.prepare import (
-    PreparedWrite,
-    StaleReadError,
-    apply,
-    prepare_write,
-    required_key,
-    same_key,
-)
+from mixstore.prepare import NO_OPTIONS, prepare_write, required_key, same_key
+from mixstore.prepared import PreparedWrite, StaleReadError, apply
 from mixstore.state import State, set_state
 from mixstore.write import Operation, Outcome
 
@@ -43,7 +37,6 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
-NO_OPTIONS: Mapping[str, Any] = {}
 ATTEMPTS = 5
 """How often a write that depends on a read is tried before it is a ConflictError."""
 CONTESTED_ATTEMPTS = 100
@@ -347,7 +340,7 @@ def commit(writes: list[PreparedWrite]) -> Steps:
     for one, outcome in zip(writes, outcomes, strict=True):
         try:
             if outcome.status == "ok":
-                one.finish(outcome)
+                one.finish((yield from one.told(outcome)))
         except Exception as error:
             errors.append(error)
     if errors:

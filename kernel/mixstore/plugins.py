@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
-import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -16,9 +14,11 @@ import pluggy
 
 from mixstore import hookspecs
 from mixstore.errors import ConfigurationError, PluginError, nearest
+from mixstore.requirements import Requirement, canonical, parse
+from mixstore.tracing import CallTimes, tell_event
 
 if TYPE_CHECKING:
-    from mixstore.events import Event, Observer
+    from mixstore.events import Observer
     from mixstore.extension import BackendExtension
     from mixstore.lookups import Lookup
     from mixstore.registry import BackendFactory, Registry
@@ -49,6 +49,16 @@ class PluginInfo:
     error: str | None = None
 
     @property
+    def names(self) -> set[str]:
+        """What the settings may call it: its own name and that of its distribution, in canonical form."""
+        return {canonical(self.name), canonical(self.distribution or self.name)}
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with mixstore itself."""
+        return self.distribution == "mixstore"
+
+    @property
     def label(self) -> str:
         """How messages call it: plugin 'geo' (mixstore-geo 1.2)."""
         origin = f" ({self.distribution} {self.version})" if self.distribution else ""
@@ -61,11 +71,13 @@ class Plugins:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._infos: list[PluginInfo] = []
+        self._complete = False
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         if registry.settings.trace:
-            self._manager.add_hookcall_monitoring(_trace_call, lambda *_: None)
-            registry.register_observer(_trace_event, _TRACE)
+            times = CallTimes()
+            self._manager.add_hookcall_monitoring(times.before, times.after)
+            registry.register_observer(tell_event, _TRACE)
 
     def listing(self) -> tuple[PluginInfo, ...]:
         """All of them, in the order in which they were found."""
@@ -90,10 +102,14 @@ class Plugins:
                     self._unload()
                     raise PluginError(f"{info.label} failed: {error}") from error
                 self._infos.append(_failed(info, error))
+        self._complete = True
 
     def add(self, plugin: object, name: str) -> PluginInfo:
-        """Registers `plugin` under `name`, or raises PluginError and registers nothing of it."""
+        """Registers `plugin` under `name`, or raises PluginError and registers nothing of it, nor of a blocked one."""
         info = PluginInfo(name)
+        if _blocks(self._registry.settings, info):
+            self._infos.append(replace(info, state="blocked"))
+            return self._infos[-1]
         try:
             return self._admit(info, lambda: plugin)
         except PluginError:
@@ -126,6 +142,33 @@ class Plugins:
                     f"{settings.where('plugins', 'block')}: too late for {info.label}, it is {info.state}",
                     hint="call configure() before the first use of a backend",
                 )
+
+    def ready(self, settings: Settings) -> bool:
+        """Whether all are loaded: not if one of them asks while it is.
+
+        ConfigurationError that names each of `plugins.required` that is not there, not active, or out of range.
+        """
+        if not self._complete:
+            return False
+        wanted = [(text, parse(text)) for text in settings.plugins.required]
+        wrong = [f"{text}: {why}" for text, one in wanted if (why := self._lacks(one)) is not None]
+        if wrong:
+            raise ConfigurationError(
+                f"{settings.where('plugins', 'required')}: " + "; ".join(wrong), hint="see `mixstore plugins --all`"
+            )
+        return True
+
+    def _lacks(self, wanted: Requirement) -> str | None:
+        found = [info for info in self._infos if canonical(wanted.name) in info.names]
+        if not found:
+            names = {name for info in self._infos for name in (info.name, info.distribution) if name}
+            return f"it is not installed, {nearest(wanted.name, names)}"
+        for info in found:
+            if info.state != "active":
+                return f"{info.label} is {info.state}"
+            if not wanted.admits(info.version):
+                return f"{info.label} is another version"
+        return None
 
     def _admit(self, info: PluginInfo, load: Callable[[], object]) -> PluginInfo:
         if self._manager.has_plugin(info.name):
@@ -247,19 +290,5 @@ def _origin(point: EntryPoint) -> tuple[str | None, str | None]:
 
 
 def _blocks(settings: Settings, info: PluginInfo) -> bool:
-    blocked = {_canonical(name) for name in settings.plugins.block}
-    return not blocked.isdisjoint({_canonical(info.name), _canonical(info.distribution or info.name)})
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _trace_call(hook: str, implementations: Sequence[pluggy.HookImpl], arguments: object) -> None:
-    sys.stderr.write(f"mixstore: {hook} of {', '.join(found.plugin_name for found in implementations)}\n")
-
-
-def _trace_event(event: Event) -> None:
-    ended = f"{event.rows} rows" if event.error is None else repr(event.error)
-    where = f"{event.model.__name__} on {event.backend}"
-    sys.stderr.write(f"mixstore: {event.operation} {where}: {ended} in {event.seconds * 1000:.2f} ms\n")
+    blocked = {canonical(name) for name in settings.plugins.block}
+    return not blocked.isdisjoint(info.names)

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
 from mixstore.beside import Found, StoredRow, write_beside
 from mixstore.chain import REWRITE
 from mixstore.checking import check_fields, differs
-from mixstore.errors import ConflictError, HookError, MixstoreError, ValidationError
-from mixstore.expressions import FALSE, TRUE, Compare, Expr, conjunction, evaluate, substitute
-from mixstore.failures import STORED, failure, hook_failed, hook_gave
+from mixstore.errors import ConflictError, HookError, ValidationError
+from mixstore.expressions import FALSE, TRUE, Compare, Expr, conjunction, substitute
+from mixstore.failures import hook_failed, hook_gave
+from mixstore.prepared import PreparedWrite, StaleReadError
 from mixstore.registry import current
-from mixstore.state import State, set_state
-from mixstore.write import REMOVE, Condition, Operation, Outcome, SideWrite, Write, WriteChange, WriteContext, changed
+from mixstore.state import State
+from mixstore.write import (
+    REMOVE,
+    Add,
+    Condition,
+    Operation,
+    SideWrite,
+    Write,
+    WriteChange,
+    WriteContext,
+    changed,
+    total,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mixstore.amounts import Amount
     from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue
 
 
-class StaleReadError(ConflictError):
-    """The row that an extension read first has changed; the lifecycle tries again."""
+NO_OPTIONS: Mapping[str, Any] = {}
 
 
 def required_key(bound: Bound, instance: Any) -> KeyValue:
@@ -67,118 +80,6 @@ def same_key(
 # -- preparing --------------------------------------------------
 
 
-def apply(bound: Bound, target: Any, values: Mapping[str, Any]) -> None:
-    """Give an instance the values that were stored; a container that is equal stays the object that it is."""
-    mine = target.__dict__
-    if not bound.mutable:
-        mine.update(values)
-        return
-    kept = {name: mine[name] for name in bound.mutable if name in mine and not differs(mine[name], values.get(name))}
-    mine.update(values)
-    mine.update(kept)
-
-
-class PreparedWrite:
-    """A write that is ready, and what happens with its outcome."""
-
-    __slots__ = ("asked", "bound", "candidate", "conditions", "context", "target", "visibility", "write")
-
-    def __init__(
-        self,
-        bound: Bound,
-        asked: Operation,
-        candidate: Any,
-        target: Any,
-        context: WriteContext,
-        write: Write,
-        conditions: list[Condition],
-        visibility: Expr,
-    ) -> None:
-        self.bound = bound
-        self.asked = asked
-        self.candidate = candidate
-        self.target = target
-        self.context = context
-        self.write = write
-        self.conditions = conditions
-        self.visibility = visibility
-
-    def in_vain(self, outcome: Outcome) -> bool:
-        """Whether this deletes what is not there, or can't be seen: no error, and nothing to do."""
-        return self.asked == "delete" and (outcome.status == "missing" or self._unseen(outcome))
-
-    def finish(self, outcome: Outcome) -> None:
-        """Change the caller's instance and run the after-hooks, or raise what the outcome means."""
-        if outcome.status != "ok":
-            raise self._failure(outcome)
-        bound, write = self.bound, self.write
-        if write.op != "delete":
-            values, previous = self.candidate.__dict__, self.context.previous
-            if self.asked == "delete" and previous is not None:  # rewritten: only what that changed
-                values = {name: value for name, value in values.items() if differs(value, previous.get(name))}
-            apply(bound, self.target, values)
-            set_state(self.target, bound, None, write.record, write.key)
-        for extension, hook in bound.chain.after_write:
-            try:
-                hook(self.context, outcome)
-            except Exception as error:
-                raise hook_failed(
-                    bound, type(extension).__qualname__, "after_write", write.key, error, STORED
-                ) from error
-        self._model_hooks("after_delete" if self.asked == "delete" else "after_save")
-
-    def _model_hooks(self, event: str) -> None:
-        for hook in self.bound.schema.hooks[event]:
-            try:
-                hook(self.target, self.context)
-            except Exception as error:
-                raise hook_failed(
-                    self.bound, self.bound.schema.name, hook.__name__, self.write.key, error, STORED
-                ) from error
-
-    def _failure(self, outcome: Outcome) -> MixstoreError:
-        bound, write = self.bound, self.write
-        if outcome.status == "exists" and write.absent and outcome.side is None:
-            return StaleReadError("the row appeared in between")
-        if outcome.status == "exists" and outcome.side is not None and outcome.side.contested:
-            return StaleReadError(
-                f"{bound.schema.name} changed while it was written; nothing was stored",
-                model=bound.model,
-                key=bound.schema.key_as_told(write.key),
-                backend=bound.backend.backend_name,
-            )
-        if outcome.status != "condition" or outcome.stored is None:
-            return failure(bound, self.asked, write.key, outcome)
-        if self._unseen(outcome):
-            status = Outcome("exists" if write.op == "upsert" else "missing")
-            return failure(bound, self.asked, write.key, status)
-        values = bound.values_from_row(outcome.stored)
-        for condition in self.conditions:
-            if not evaluate(condition.expr, values):
-                error = _error_of(bound, condition, write.key, values)
-                if isinstance(error, MixstoreError):
-                    error.model = error.model or bound.model
-                    error.key = bound.schema.key_as_told(write.key) if error.key is None else error.key
-                    error.backend = error.backend or bound.backend.backend_name
-                return error  # type: ignore[return-value]
-        return failure(bound, self.asked, write.key, outcome)
-
-    def _unseen(self, outcome: Outcome) -> bool:
-        if outcome.status != "condition" or outcome.stored is None:
-            return False
-        return not evaluate(self.visibility, self.bound.values_from_row(outcome.stored))
-
-
-def _error_of(bound: Bound, condition: Condition, key: KeyValue, values: Mapping[str, Any]) -> Exception:
-    """The exception that a condition makes; what goes wrong in that is an error that names the condition."""
-    owner = f"Condition({condition.expr!r})"
-    try:
-        error = condition.error(values)
-    except Exception as failed:
-        return hook_failed(bound, owner, "error", key, failed)
-    return error if isinstance(error, Exception) else hook_gave(bound, owner, "error", key, "an exception", error)
-
-
 def prepare_write(
     bound: Bound,
     asked: Operation,
@@ -190,26 +91,35 @@ def prepare_write(
     *,
     guard: Expr | None = None,
     checked: Collection[str] = (),
-    options: Mapping[str, Any],
+    options: Mapping[str, Any] = NO_OPTIONS,
     beside: Found = (),
+    adds: Mapping[str, Amount] = NO_OPTIONS,
+    kind: Callable[..., PreparedWrite] = PreparedWrite,
 ) -> PreparedWrite:
     """Run the write side of the chain.
 
     `read` is the stored row if an extension asked for it, `beside` what extensions asked for of internal models.
+    `adds` is what the engine adds to which fields, whose values in `source` are only what they may become. `kind`
+    makes the answer.
     """
     chain = bound.chain
     operation = chain.operation(asked, options)
     candidate = bound.candidate(source)
-    trusted = {name: source.__dict__[name] for name in checked}
+    trusted = {name: source.__dict__[name] for name in (*checked, *adds)}
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None
     loaded = bound.decode(old) if old is not None else None
     previous = read.values if read is not None else loaded
-    context = WriteContext(operation, asked, bound.model, key, candidate.__dict__, previous, now, loaded)
+    added = {name: one.by for name, one in adds.items()}
+    context = WriteContext(
+        operation, asked, bound.model, key, candidate.__dict__, previous, now, loaded, MappingProxyType(added)
+    )
     _before_hooks(bound, asked, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
         candidate.__dict__.update(bound.decode(old))
-    conditions, side_writes = _before_write(bound, candidate, context)
+    conditions, side_writes = _before_write(bound, candidate, context, added)
+    trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
+    conditions += [condition for one in adds.values() for condition in one.conditions]
     if read is not None:
         conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
@@ -226,6 +136,8 @@ def prepare_write(
         record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
+    if changes is not None:
+        changes.update({name: Add(by) for name, by in added.items()})
     context.key = key
     if chain.beside:
         _tell_of_record(context, state, read, record, changes)
@@ -244,7 +156,7 @@ def prepare_write(
         side_writes=tuple(_side_write(bound, side) for side in side_writes),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
-    return PreparedWrite(bound, asked, candidate, target, context, write, conditions, visibility)
+    return kind(bound, asked, candidate, target, context, write, conditions, visibility)
 
 
 def _tell_of_record(
@@ -273,7 +185,9 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
             raise hook_failed(bound, bound.schema.name, hook.__name__, context.key, error) from error
 
 
-def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[list[Condition], list[SideWrite]]:
+def _before_write(
+    bound: Bound, candidate: Any, context: WriteContext, added: dict[str, Any]
+) -> tuple[list[Condition], list[SideWrite]]:
     conditions: list[Condition] = []
     side_writes: list[SideWrite] = []
     values = candidate.__dict__
@@ -286,6 +200,12 @@ def _before_write(bound: Bound, candidate: Any, context: WriteContext) -> tuple[
             raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
         for name, value in change.values.items():
             bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
+            if type(value) is Add:
+                if not context.added:
+                    owner = type(extension).__qualname__
+                    raise hook_gave(bound, owner, "before_write", context.key, "values where nothing is added", value)
+                added[name] = value.by
+                value = total(values[name], value.by)
             values[name] = value
         if change.condition is not None:
             condition = change.condition

@@ -85,45 +85,43 @@ class Registry:
         """Loads the installed plugins (or only `entry_points`), once; called before anything that needs them.
 
         A plugin that fails registers nothing and is listed as failed; MIXSTORE_STRICT=1 raises PluginError.
+        ConfigurationError while a required one is missing.
         """
         if self._loaded and entry_points is None:
             return
         with self._lock:
+            self._loaded = self._find_plugins(entry_points).ready(self.settings)
+
+    def _find_plugins(self, entry_points: Iterable[EntryPoint] | None = None) -> Plugins:
+        with self._lock:
             if entry_points is not None and self._plugins is not None:
                 raise PluginError("the plugins are loaded already", hint="use a fresh registry()")
             if self._plugins is None:
-                manager = self._manager()
+                from mixstore.plugins import Plugins
+
+                self._plugins = Plugins(self)
                 try:
-                    manager.load(entry_points)
+                    self._plugins.load(entry_points)
                 except BaseException:
                     self._plugins = None
                     raise
-                self._loaded = True
+            return self._plugins
 
     def add_plugin(self, plugin: object, name: str) -> PluginInfo:
         """Registers a module or object with hooks that no entry point names. PluginError if it is broken."""
         with self._lock:
             self.load_plugins()
-            return self._manager().add(plugin, name)
+            return self._find_plugins().add(plugin, name)
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
         """All plugins that were found, in the order of loading: active, blocked, failed, incompatible."""
-        self.load_plugins()
-        return self._manager().listing()
+        return self._find_plugins().listing()
 
     def register_commands(self, adding: Callable[[PluginInfo], AbstractContextManager[object]]) -> None:
         """Lets each plugin add its commands to the app that `adding(info)` opens; for the command line."""
         with self._lock:
-            self.load_plugins()
-            self._manager().register_commands(adding)
-
-    def _manager(self) -> Plugins:
-        if self._plugins is None:
-            from mixstore.plugins import Plugins
-
-            self._plugins = Plugins(self)
-        return self._plugins
+            self._find_plugins().register_commands(adding)
 
     def register_backend(self, name: str, factory: BackendFactory, plugin: str = APPLICATION) -> None:
         """Makes `name` a URL scheme. PluginError for a name that is taken or can't be a scheme."""
@@ -237,6 +235,7 @@ class Registry:
         with self._lock:
             if self._plugins is not None:
                 self._plugins.check_block(settings)
+                self._loaded = False  # other plugins may be required now
             old, self._settings = self._settings, settings
             for name in list(self._configured):
                 if old is None or settings.backends.get(name) != old.backends.get(name):

@@ -18,12 +18,14 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from mixstore import requirements
 from mixstore.errors import ConfigurationError, nearest
 
 FILE = "mixstore.toml"
 PYPROJECT = "pyproject.toml"
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "MIXSTORE_PLUGINS_BLOCK": ("plugins", "block"),
+    "MIXSTORE_PLUGINS_REQUIRED": ("plugins", "required"),
     "MIXSTORE_CURSOR_SECRET": ("cursor_secret",),
     "MIXSTORE_STRICT": ("strict",),
     "MIXSTORE_TRACE": ("trace",),
@@ -34,8 +36,10 @@ _OF_A_BACKEND: Mapping[str, tuple[str, ...]] = {
     "_EXTENSIONS_APPLY": ("extensions", "apply"),
     "_URL": ("url",),
 }
-_LISTS = frozenset({"block", "enable", "disable", "apply"})
+_LISTS = frozenset({"block", "required", "enable", "disable", "apply"})
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
+_BETWEEN = re.compile(r",(?!\s*[<>=!~])")
+"""What separates the items of a list, but not the parts of a range of versions."""
 _Key = tuple[Any, ...]
 _Table = dict[str, Any]
 
@@ -52,9 +56,20 @@ class _Settings(BaseModel):
 
 
 class PluginSettings(_Settings):
-    """`[plugins]`: those in `block` (by their own name or their distribution's) are not even imported."""
+    """`[plugins]`: those in `block` (by their own name or their distribution's) are not even imported.
+
+    Without those in `required` ("acme-geo>=1.2,<2"), active and in that range, nothing works.
+    """
 
     block: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+    @pydantic.field_validator("required")
+    @classmethod
+    def _readable(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            requirements.parse(text)
+        return texts
 
 
 class ExtensionSettings(_Settings):
@@ -144,7 +159,7 @@ class _Draft:
             source = _Source(f"environment {variable}")
             key = _key_of(variable, backends)
             if text and key is not None:
-                items = [item.strip() for item in text.split(",")]
+                items = [item.strip() for item in _BETWEEN.split(text)]
                 value = [item for item in items if item] if key[-1] in _LISTS else text
                 self.merge(source, _nested(key, value))
             elif text and variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")):
@@ -281,7 +296,7 @@ def _explained(detail: Any) -> str:
             return "should be a list"
         case "string_pattern_mismatch":
             return "should be a URL, such as sqlite:///app.db"
-    return str(detail["msg"]).removeprefix("Input ")
+    return str(detail["msg"]).removeprefix("Input ").removeprefix("Value error, ")
 
 
 def _valid_keys(table: _Key) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mixstore.backend import Backend
     from mixstore.bound import Bound
-    from mixstore.prepare import PreparedWrite
+    from mixstore.prepared import PreparedWrite
     from mixstore.write import KeyValue
 
 _open: ContextVar[tuple[Transaction, ...]] = ContextVar("mixstore_transactions", default=())

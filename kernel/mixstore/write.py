@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -27,7 +28,10 @@ REMOVE = _Remove()
 
 
 class Add(NamedTuple):
-    """As a change: the number grows by `by` inside the engine, without a read."""
+    """As a change: the number grows by `by` (or shrinks) inside the engine, without a read. Nothing stored counts as 0.
+
+    An extension may give one in `WriteChange.values`, in an update that adds (`context.added`).
+    """
 
     by: Any
 
@@ -78,6 +82,11 @@ class Write:
         self.absent = absent
         self.contested = contested
 
+    @property
+    def adds(self) -> bool:
+        """Whether it adds to something."""
+        return self.op == "update" and any(type(value) is Add for value in (self.changes or {}).values())
+
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
 
@@ -119,17 +128,27 @@ def changed(stored: Mapping[str, Any] | None, changes: Mapping[str, Any] | None)
         if value is REMOVE:
             record.pop(name, None)
         elif type(value) is Add:
-            record[name] = (record.get(name) or 0) + value.by
+            record[name] = total(record.get(name), value.by)
         else:
             record[name] = value
     return record
 
 
+def total(found: Any, by: Any) -> Any:
+    """The sum of two numbers of one kind; None counts as 0. Decimals are never rounded."""
+    if not isinstance(by, Decimal):
+        return by if found is None else found + by
+    first = Decimal(found or 0)
+    lowest = min(int(first.as_tuple().exponent), int(by.as_tuple().exponent))
+    return Context(prec=max(first.adjusted(), by.adjusted()) - lowest + 2).add(first, by)
+
+
 class Outcome:
     """What became of one write. Anything but `ok` means that nothing of its atomic unit was stored.
 
-    status: `ok`; `exists` (the key is taken); `missing` (no such row); `condition` (it does not hold; `stored` is
-    the row that is there); `unique` (the value of `field` is taken); `skipped` (another write of the unit failed).
+    status: `ok` (for an update that adds, `stored` is the row as it is now, if the engine tells); `exists` (the key is
+    taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row that is there); `unique` (the
+    value of `field` is taken); `skipped` (another write of the unit failed).
     `side` is the side write that this is about, if it is not about the write itself.
     """
 
@@ -185,9 +204,22 @@ class WriteContext:
     loaded, or as read for an extension that declares `reads`; `loaded` are those that the caller's instance was loaded
     with. `now` is one moment for the whole operation, in UTC. In `write_beside` and later, `record` is the row as it
     will be stored (for a delete, as it was; None if that is not known), and `changed` the fields that are written.
+    `added` is what the engine will add to which fields; their `values` are what they become if nobody else writes.
     """
 
-    __slots__ = ("_values", "asked", "changed", "key", "loaded", "model", "now", "operation", "previous", "record")
+    __slots__ = (
+        "_values",
+        "added",
+        "asked",
+        "changed",
+        "key",
+        "loaded",
+        "model",
+        "now",
+        "operation",
+        "previous",
+        "record",
+    )
 
     def __init__(
         self,
@@ -199,7 +231,9 @@ class WriteContext:
         previous: Mapping[str, Any] | None,
         now: datetime,
         loaded: Mapping[str, Any] | None = None,
+        added: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
+        self.added = added
         self.operation = operation
         self.asked = asked
         self.model = model

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from mixstore import ConfigurationError
+from mixstore.cli.app import build
 
 KEYS = {"name", "distribution", "version", "state", "hooks", "backends", "extensions", "error"}
 
@@ -39,6 +46,56 @@ def test_a_blocked_plugin_is_listed_as_blocked(run, points, write):
     points.append(EntryPoint("legacy", "no_such_module", "mixstore"))
     legacy = json.loads(run("plugins", "--json").stdout)[-1]
     assert (legacy["name"], legacy["state"], legacy["error"]) == ("legacy", "blocked", None)
+
+
+def built_in(distribution: str, version: str) -> EntryPoint:
+    """An entry point of a distribution, which need not be installed."""
+    point = EntryPoint(distribution.removeprefix("acme-"), "mixstore_extensions.plugin", "mixstore")
+    vars(point)["dist"] = SimpleNamespace(name=distribution, version=version)
+    return point
+
+
+def test_what_comes_with_mixstore_is_shown_when_it_is_asked_for(run, points):
+    points[:] = [built_in("mixstore", "0.1.0"), EntryPoint("geo", "mixstore_backends.plugin", "mixstore")]
+    assert [info["name"] for info in json.loads(run("plugins", "--json").stdout)] == ["geo"]
+    listed = json.loads(run("plugins", "--all", "--json").stdout)
+    assert [info["name"] for info in listed] == ["mixstore", "geo"]
+
+
+def test_what_comes_with_mixstore_is_shown_when_it_does_not_work(run, points, write):
+    write("mixstore.toml", '[plugins]\nblock = ["mixstore"]\n')
+    points[:] = [built_in("mixstore", "0.1.0")]
+    assert json.loads(run("plugins", "--json").stdout)[0]["state"] == "blocked"
+
+
+def test_with_mixstores_own_only_it_says_how_to_see_them(run, points):
+    points[:] = [built_in("mixstore", "0.1.0")]
+    assert "--all shows" in run("plugins").stdout
+
+
+@pytest.mark.parametrize("hook", ["register_commands", "mixstore_register_commands"])
+def test_a_hook_selects_the_plugins_that_have_it(run, hook):
+    assert [info["name"] for info in json.loads(run("plugins", "--json", "--hook", hook).stdout)] == ["extensions"]
+
+
+def test_a_hook_that_no_plugin_has_leaves_none(run):
+    assert "No plugins with the hook observe" in run("plugins", "--hook", "observe").stdout
+
+
+def test_an_unknown_hook_is_refused_with_the_nearest(run):
+    done = run("plugins", "--hook", "obzerve")
+    assert done.exit_code == 1
+    assert "did you mean 'mixstore_observe'" in done.stderr
+
+
+def test_a_required_plugin_that_is_not_there_is_told_after_the_list(fresh, write):
+    write("mixstore.toml", '[plugins]\nrequired = ["acme-geo>=1.2,<2"]\n')
+    with pytest.raises(ConfigurationError):
+        fresh.load_plugins([built_in("acme-box", "1.0")])
+    done = CliRunner().invoke(build(), ["plugins"], prog_name="mixstore")
+    assert done.exit_code == 1
+    assert "acme-box" in done.stdout
+    assert "acme-geo>=1.2,<2: it is not installed" in done.stderr
 
 
 def test_without_plugins_it_says_so(run, points):

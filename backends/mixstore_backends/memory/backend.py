@@ -91,6 +91,7 @@ class InMemoryBackend(PlannedBackend):
         | Capability.PARTIAL_UNIQUE
         | Capability.INDEXES
         | Capability.ORDERED
+        | Capability.ADD
         | Capability.FULL_TEXT
     )
 
@@ -242,11 +243,16 @@ def _together(writes: Sequence[Write]) -> list[Outcome]:
         if write.fails(outcome):
             _roll_back(undo)
             return [outcome if n == position else SKIPPED for n in range(len(writes))]
-    return [OK] * len(writes)
+    return [_done(write, write.bound.native.rows.get(write.key)) for write in writes]
+
+
+def _done(write: Write, record: Record | None) -> Outcome:
+    """Success; an addition tells the row as it is now."""
+    return Outcome("ok", record) if write.adds else OK
 
 
 def _alone(write: Write) -> Outcome:
-    if write.evict is None and write.condition is None and not write.side_writes and not write.absent:
+    if write.evict is None and write.condition is None and not write.side_writes and not (write.absent or write.adds):
         if write.op == "delete":
             return _drop(UNLOCKED, write.bound.native, write.key)[0]
         return _plain(UNLOCKED, write.bound.native, write.op, write.key, write.record, write.changes)[0]
@@ -288,4 +294,4 @@ def _apply(write: Write, undo: Undo) -> Outcome:
         outcome = _apply(side, undo)
         if side.fails(outcome):
             return Outcome(outcome.status, None, outcome.field, side)
-    return OK
+    return _done(write, record)

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import unicodedata
 
+_MARKS = frozenset(
+    0x300 + bit for bit in range(50) if (0x0802_9FDF if bit < 32 else 0x0003_61F8) >> (bit % 32) & 1
+)  # fmt: skip
+"""The combining marks that are no part of a word and don't end it either: accents and the like."""
+
+
+class _Folded(dict[int, str]):
+    """What becomes of each character; found out when it first occurs."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _folded(chr(code))
+        return found
+
+
+def _folded(one: str) -> str:
+    if ord(one) in _MARKS:
+        return ""
+    category = unicodedata.category(one)
+    if category[0] not in "LN" and category != "Co":
+        return " "
+    folded = one.casefold()
+    plain = folded if len(folded) == 1 else one.lower()[0]
+    base = unicodedata.normalize("NFD", plain)[0]
+    return base if base.isascii() else plain
+
+
+_FOLDED = _Folded()
+
 
 def words(text: str) -> list[str]:
-    """The words of a text: runs of letters, numbers and private-use characters, lower-case, without diacritics."""
-    if text.isascii():
-        plain = text.lower()
-    else:
-        decomposed = unicodedata.normalize("NFKD", text)
-        plain = "".join(one for one in decomposed if not unicodedata.combining(one)).lower()
-    spaced = "".join(
-        one if one.isalnum() or unicodedata.category(one)[0] in "LN" or unicodedata.category(one) == "Co" else " "
-        for one in plain
-    )
-    return spaced.split()
+    """The words of a text: runs of letters, numbers and private-use characters, in whatever case.
+
+    Latin letters count without their accents; the letters of other alphabets count as they are written.
+    """
+    return text.translate(_FOLDED).split()

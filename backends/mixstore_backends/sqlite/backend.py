@@ -42,6 +42,7 @@ class SQLiteBackend(PlannedBackend):
         | Capability.PARTIAL_UNIQUE
         | Capability.INDEXES
         | Capability.ORDERED
+        | Capability.ADD
         | Capability.FULL_TEXT
     )
     adapter: SQLiteAdapter
@@ -157,11 +158,21 @@ class SQLiteBackend(PlannedBackend):
     def execute(self, plan: Any) -> Any:
         try:
             if not self._shared:
-                return plan.run(self._connections.get())
+                return self._in_turn(plan) if isinstance(plan, units.Writing) else plan.run(self._connections.get())
             with self._connections.lock:
                 return plan.run(self._connections.get())
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             raise errors.translated(error, self.path) from error
+
+    def _in_turn(self, plan: units.Writing) -> Any:
+        """Threads of one process queue for their turn. SQLite would let each sleep and try again, and some starve."""
+        turn = self._connections.turn
+        mine = turn.acquire(timeout=self._connections.timeout)
+        try:
+            return plan.run(self._connections.get())
+        finally:
+            if mine:
+                turn.release()
 
 
 class _Initialize(Plan):

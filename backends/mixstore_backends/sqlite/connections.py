@@ -36,7 +36,7 @@ class Connections:
     """The connections of one database.
 
     `get()` gives this thread's. `lock` is to be held while it is used; for a file it is none, since threads share
-    nothing.
+    nothing. `turn` is for the threads that write to a file, of which SQLite lets one at a time.
     """
 
     lock: AbstractContextManager[Any]
@@ -56,6 +56,7 @@ class Connections:
 
     def _start(self) -> None:
         self.lock = threading.RLock() if self.in_memory else nullcontext()
+        self.turn = threading.Lock()
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._guard = threading.Lock()
         self._here: Any = _Shared() if self.in_memory else threading.local()

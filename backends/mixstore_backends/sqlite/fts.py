@@ -9,6 +9,10 @@ from mixstore_backends.sqlite.layout import Table, quoted
 
 TOKENIZE = "unicode61 remove_diacritics 2"
 _RESERVED = ("rank", "rowid")
+_MARKS = frozenset(
+    chr(0x300 + bit) for bit in range(50) if (0x0802_9FDF if bit < 32 else 0x0003_61F8) >> (bit % 32) & 1
+)  # fmt: skip
+"""The combining marks that its tokenizer takes for accents; others divide words."""
 
 
 def name_of(table: Table) -> str:
@@ -54,15 +58,15 @@ def _trigger(table: Table, event: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a search, whole: each character that FTS5 would make part of one, and marks that follow it.
+    """The words of a search, whole: each character that FTS5 would make part of one, and the marks that it passes over.
 
-    How a word is folded, and whether a mark divides it, is left to FTS5, as it is for the text that was stored.
+    How a word is folded is left to FTS5, as it is for the text that was stored.
     """
     found: list[str] = []
     word = ""
     for one in text:
         category = unicodedata.category(one)
-        if category[0] in "LN" or category == "Co" or (word and category[0] == "M"):
+        if category[0] in "LN" or category == "Co" or (word and one in _MARKS):
             word += one
         elif word:
             found.append(word)

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 MISSING = Outcome("missing")
 
 
-class Single(Plan):
+class Writing(Plan):
+    """A plan that writes."""
+
+    __slots__ = ()
+
+    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
+        """Do it; the outcome of each write."""
+        raise NotImplementedError
+
+
+class Single(Writing):
     """One write as one statement, which SQLite makes atomic; `write()` makes what a second look at it takes."""
 
     __slots__ = ("may_miss", "parameters", "sql", "write")
@@ -48,7 +58,7 @@ class Single(Plan):
         return Unit((self.write(),)).run(connection)
 
 
-class Unit(Plan):
+class Unit(Writing):
     """Writes that happen all or not at all, with their side writes."""
 
     __slots__ = ("units",)
@@ -74,7 +84,7 @@ def _steps(write: Write) -> Iterator[Step]:
         yield from _steps(side)
 
 
-class Batch(Plan):
+class Batch(Writing):
     """Creates or upserts of one model, each by itself; one transaction, so that the disk is waited for once."""
 
     __slots__ = ("sql", "table", "writes")
@@ -97,7 +107,7 @@ class Batch(Plan):
         return Each(self.writes).run(connection)
 
 
-class Each(Plan):
+class Each(Writing):
     """Writes of any kind, each atomic by itself, in one transaction, so that the disk is waited for once."""
 
     __slots__ = ("units",)
@@ -122,15 +132,17 @@ def _saved(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> Outcome:
 
 def _unit(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> Outcome:
     """A write and its side writes, inside a transaction; the outcome of the write, or of a side write that fails."""
+    first = OK
     for step in steps:
         outcome = run(connection, step)
         if step is steps[0]:
-            if outcome is not OK:
+            if outcome.status != "ok":
                 return outcome
+            first = outcome
         elif step.write.fails(outcome):
             # The row of a side write is of another model, which its owner could not read.
             return Outcome(outcome.status, None, outcome.field, step.write)
-    return OK
+    return first
 
 
 @contextmanager
@@ -152,6 +164,9 @@ def run(connection: sqlite3.Connection, step: Step) -> Outcome:
     outcome = _attempt(connection, step)
     if outcome is not OK and step.evict is not None and _evicted(connection, step):
         outcome = _attempt(connection, step)
+    if outcome is OK and step.write.adds:
+        *stored, _ = connection.execute(*step.look).fetchone()
+        return Outcome("ok", tuple(stored))
     return outcome
 
 
@@ -214,7 +229,7 @@ def _evicted(connection: sqlite3.Connection, step: Step) -> bool:
 def plan_of(writes: Sequence[Write]) -> Plan:
     """The plan of writes that belong together."""
     write = writes[0]
-    if len(writes) > 1 or write.side_writes:
+    if len(writes) > 1 or write.side_writes or write.adds:
         return Unit(writes)
     table: Table = write.bound.native
     where = None

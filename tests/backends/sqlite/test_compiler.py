@@ -15,6 +15,7 @@ from mixstore.lookups import resolve
 from mixstore.query import Query, Search
 from mixstore.write import REMOVE, Add, Write
 from mixstore_backends.sqlite import SQLiteBackend
+from mixstore_backends.sqlite.units import Unit
 from tests.backends.sqlite.models import Everything
 
 
@@ -223,6 +224,8 @@ RECORD = {"sku": "x", "size": 1, "code": None, "title": "t", "price": "1"}
 
 def written(op: Any, **parts: Any) -> tuple[str, tuple[Any, ...]]:
     plan: Any = BACKEND.compile_writes(bound(), [Write(op, bound(), ("x",), **parts)])
+    if isinstance(plan, Unit):
+        return tuple(plan.units[0][0].main)  # type: ignore[return-value]
     return plan.sql, plan.parameters
 
 

@@ -1,0 +1,518 @@
+"""Counters: additions inside the engine. Nobody's is lost, none goes out of bounds, and the rest of the row stays."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mixstore import (
+    Add,
+    Backend,
+    BackendExtension,
+    Capability,
+    ConflictError,
+    Field,
+    HookError,
+    Mixin,
+    Model,
+    NotFoundError,
+    SchemaError,
+    SideWrite,
+    TransactionError,
+    UnsupportedOperationError,
+    ValidationError,
+    VersionConflictError,
+    WriteChange,
+    add_to,
+    before_save,
+)
+from mixstore_backends.memory import InMemoryBackend
+from mixstore_extensions import TTL, Counters, Sequence, Timestamps, Versioned
+from tests.backends.shared.support import NOON, together
+
+THREADS = int(os.environ.get("MIXSTORE_TEST_THREADS", "8"))
+TURNS = int(os.environ.get("MIXSTORE_TEST_TURNS", "100"))
+"""With 16 and 500 it takes half a minute, or more on a slow disk."""
+
+
+class Counted(Counters, Model):
+    id: str = Field(primary_key=True)
+    visits: int = 0
+    stock: int = Field(10, ge=0, lt=20)
+    weight: float = Field(0.0, le=10)
+    price: Decimal = Decimal(0)
+    part: Decimal = Field(Decimal(0), max_digits=4, decimal_places=2)
+    even: int = Field(0, multiple_of=2)
+    maybe: int | None = Field(None, ge=-1)
+    title: str = ""
+
+
+class Locked(Counters, Versioned, Timestamps, Model):
+    id: str = Field(primary_key=True)
+    visits: int = 0
+    title: str = ""
+
+
+class Expiring(Counters, TTL, Model):
+    id: str = Field(primary_key=True)
+    visits: int = 0
+
+
+class Numbers(Sequence):
+    pass
+
+
+def test_an_increment_is_stored_and_shown(use):
+    row = use(Counted).create(id="a")
+    assert row.increment("visits").visits == 1
+    assert row.increment("visits", by=4).visits == 5
+    assert row.increment("visits", by=-7).visits == Counted.get("a").visits == -2
+
+
+async def test_an_increment_can_be_awaited(use):
+    row = use(Counted).create(id="a")
+    assert (await row.aincrement("visits", by=3)).visits == Counted.get("a").visits == 3
+
+
+def test_a_stale_instance_adds_to_what_is_stored_and_shows_it(use):
+    first = use(Counted).create(id="a")
+    second = Counted.get("a")
+    first.increment("visits", by=10)
+    assert second.increment("visits").visits == 11
+
+
+def test_what_the_instance_holds_unsaved_stays_unsaved_and_can_be_saved_later(use):
+    row = use(Counted).create(id="a", title="old")
+    row.title = "new"
+    row.increment("visits")
+    assert (row.title, Counted.get("a").title) == ("new", "old")
+    row.save()
+    assert (Counted.get("a").title, Counted.get("a").visits) == ("new", 1)
+
+
+def test_a_save_after_an_increment_writes_the_counter_of_nobody_else_back(use):
+    row = use(Counted).create(id="a")
+    row.increment("visits")
+    Counted.get("a").increment("visits", by=5)
+    row.update(title="x")
+    assert Counted.get("a").visits == 6
+
+
+def test_an_increment_leaves_alone_what_others_changed(use):
+    row = use(Counted).create(id="a", title="old")
+    Counted.get("a").update(title="theirs")
+    row.increment("visits")
+    assert Counted.get("a").title == "theirs"
+
+
+def test_a_new_instance_stands_for_the_row_of_its_key(use):
+    use(Counted).create(id="a", title="stored", visits=4)
+    row = Counted(id="a").increment("visits")
+    assert (row.visits, row.title) == (5, "stored")
+
+
+def test_a_row_that_is_not_there_is_not_found(use):
+    row = use(Counted).create(id="a")
+    row.delete()
+    with pytest.raises(NotFoundError):
+        row.increment("visits")
+    with pytest.raises(NotFoundError):
+        Counted(id="b").increment("visits")
+
+
+def test_floats_add_as_floats(use):
+    row = use(Counted).create(id="a", weight=0.5)
+    assert row.increment("weight", by=2).weight == 2.5
+    assert type(Counted.get("a").weight) is float
+
+
+def test_decimals_are_never_rounded(use):
+    row = use(Counted).create(id="a", price=Decimal("12345678901234567890123456789.5"))
+    row.increment("price", by=Decimal("0.000000000001"))
+    assert row.price == Counted.get("a").price == Decimal("12345678901234567890123456789.500000000001")
+    assert row.increment("price", by=1).price == Decimal("12345678901234567890123456790.500000000001")
+
+
+def test_none_counts_as_zero(use):
+    row = use(Counted).create(id="a")
+    with pytest.raises(ValidationError):
+        row.increment("maybe", by=-2)
+    assert row.increment("maybe", by=-1).maybe == Counted.get("a").maybe == -1
+
+
+def test_bounds_hold_on_the_stored_row_and_not_on_what_the_instance_shows(use):
+    row = use(Counted).create(id="a")
+    stale = Counted.get("a")
+    row.increment("stock", by=-10)
+    with pytest.raises(ValidationError, match="stock would become -1, and must be ge 0") as caught:
+        stale.increment("stock", by=-1)
+    assert caught.value.field == "stock"
+    assert Counted.get("a").stock == 0
+    assert row.increment("stock", by=19).stock == 19
+    stale.increment("stock", by=-10)
+    assert row.increment("stock", by=10).stock == 19
+    with pytest.raises(ValidationError, match="would become 20, and must be lt 20"):
+        stale.increment("stock")
+
+
+def test_bounds_of_floats_hold_to_the_last_bit(use):
+    row = use(Counted).create(id="a", weight=9.9)
+    with pytest.raises(ValidationError):
+        row.increment("weight", by=0.2)
+    row.increment("weight", by=0.1)
+    assert Counted.get("a").weight <= 10
+
+
+def test_constraints_of_other_kinds_hold_too(use):
+    row = use(Counted).create(id="a", part=Decimal("99.5"))
+    with pytest.raises(ValidationError):
+        row.increment("even", by=1)
+    assert row.increment("even", by=2).even == 2
+    with pytest.raises(ValidationError):
+        row.increment("part", by=Decimal("0.5"))
+    assert row.increment("part", by=Decimal("0.25")).part == Counted.get("a").part == Decimal("99.75")
+
+
+def test_a_number_that_the_engine_cannot_hold_is_refused(backend, use):
+    row = use(Counted).create(id="a", visits=2**63 - 1)
+    if backend.backend_name == "memory":
+        assert row.increment("visits").visits == 2**63
+        return
+    stale = Counted.get("a")
+    for one in (row, stale):
+        with pytest.raises(ValidationError) as caught:
+            one.increment("visits")
+        assert caught.value.field == "visits"
+    assert Counted.get("a").visits == 2**63 - 1
+
+
+def test_an_unknown_field_is_told_with_the_nearest_number(use):
+    row = use(Counted).create(id="a")
+    with pytest.raises(ValidationError, match=r"(?s)'visit'.*did you mean 'visits'"):
+        row.increment("visit")
+
+
+@pytest.mark.parametrize(
+    ("field", "by"),
+    [
+        ("title", 1),
+        ("id", 1),
+        ("visits", 1.5),
+        ("visits", True),
+        ("visits", "1"),
+        ("weight", float("inf")),
+        ("weight", Decimal(1)),
+        ("price", 0.1),
+        ("price", Decimal("NaN")),
+    ],
+)
+def test_what_can_not_be_added_is_refused_with_the_field(use, field: str, by: Any):
+    row = use(Counted).create(id="a")
+    with pytest.raises(ValidationError) as caught:
+        row.increment(field, by=by)
+    assert caught.value.field == field
+
+
+def test_a_model_without_a_number_is_refused_when_it_is_bound(use):
+    class Bare(Counters, Model):
+        id: str = Field(primary_key=True)
+        on: bool = False
+
+    with pytest.raises(SchemaError, match="nothing to count"):
+        use(Bare)
+
+
+def test_two_fields_grow_together_or_not_at_all(use):
+    row = use(Counted).create(id="a")
+    add_to(row, {"visits": 1, "stock": -1})
+    assert (row.visits, row.stock) == (1, 9)
+    with pytest.raises(ValidationError):
+        add_to(row, {"visits": 1, "stock": -10})
+    assert (Counted.get("a").visits, Counted.get("a").stock) == (1, 9)
+
+
+def test_an_increment_moves_updated_at(use, clock):
+    row = use(Locked).create(id="a")
+    clock.forward(hours=1)
+    row.increment("visits")
+    assert row.updated_at == Locked.get("a").updated_at == clock.now
+    assert row.created_at == NOON
+
+
+def test_an_increment_asks_for_no_version_and_counts_on(use):
+    row = use(Locked).create(id="a")
+    stale = Locked.get("a")
+    row.increment("visits")
+    stale.increment("visits")
+    assert (Locked.get("a").visits, Locked.get("a").version) == (2, 3)
+
+
+def test_an_increment_does_not_make_an_instance_pass_a_lock_that_it_should_not(use):
+    row = use(Locked).create(id="a")
+    Locked.get("a").update(title="theirs")
+    row.increment("visits")
+    row.title = "mine"
+    with pytest.raises(VersionConflictError):
+        row.save()
+    assert Locked.get("a").title == "theirs"
+
+
+def test_an_instance_that_nobody_overtook_can_be_saved_after_an_increment(use):
+    row = use(Locked).create(id="a")
+    row.increment("visits")
+    row.update(title="mine")
+    assert (Locked.get("a").title, Locked.get("a").version) == ("mine", 3)
+
+
+def test_an_expired_row_is_not_found(use, clock):
+    row = use(Expiring).create(id="a", expires_in=60)
+    clock.forward(seconds=61)
+    for one in (row, Expiring(id="a")):
+        with pytest.raises(NotFoundError):
+            one.increment("visits")
+
+
+def test_a_transaction_adds_at_its_end_and_then_shows_the_sum(use, backend: Backend):
+    use(Counted)
+    rows = [Counted.create(id="a"), Counted.create(id="b")]
+    Counted.get("a").increment("visits", by=5)
+    with backend.transaction():
+        for row in rows:
+            row.increment("visits")
+        assert rows[0].visits == 0
+    assert [row.visits for row in rows] == [6, 1]
+
+
+def test_a_transaction_with_an_increment_out_of_bounds_stores_nothing(use, backend: Backend):
+    row = use(Counted).create(id="a")
+
+    def spend() -> None:
+        with backend.transaction():
+            Counted.create(id="b")
+            row.increment("stock", by=-11)
+
+    with pytest.raises(ValidationError):
+        spend()
+    assert Counted.get("b") is None
+    assert (row.stock, Counted.get("a").stock) == (10, 10)
+
+
+def test_an_abandoned_transaction_adds_nothing(use, backend: Backend):
+    row = use(Counted).create(id="a")
+
+    def give_up() -> None:
+        with backend.transaction():
+            row.increment("visits")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        give_up()
+    assert (row.visits, Counted.get("a").visits) == (0, 0)
+
+
+def test_threads_that_increment_one_row_lose_nothing(use):
+    use(Locked).create(id="a")
+
+    def work(number: int) -> int:
+        row = Locked.get("a")
+        for _ in range(TURNS):
+            row.increment("visits")
+        return row.visits
+
+    seen = together(THREADS, work)
+    assert max(seen) == Locked.get("a").visits == THREADS * TURNS
+    assert Locked.get("a").version == THREADS * TURNS + 1
+
+
+def test_threads_never_take_more_than_there_is(use):
+    use(Counted).create(id="a")
+
+    def work(number: int) -> int:
+        taken = 0
+        for _ in range(5):
+            try:
+                Counted.get("a").increment("stock", by=-1)
+                taken += 1
+            except ValidationError:
+                pass
+        return taken
+
+    assert sum(together(4, work)) == 10
+    assert Counted.get("a").stock == 0
+
+
+# -- what extensions and hooks may do ------------------------------------------------------------------------------
+
+
+class Entry(Model):
+    id: str = Field(primary_key=True)
+    visits: int
+
+
+class Journaled(Mixin):
+    class Journal(BackendExtension):
+        def side_models(self, model_class):
+            return (Entry,)
+
+        def before_write(self, context):
+            visits = context.values["visits"]
+            return WriteChange(side_writes=(SideWrite("create", Entry(id=f"{context.key}{visits}", visits=visits)),))
+
+
+class Told(Counters, Journaled, Model):
+    id: str = Field(primary_key=True)
+    visits: int = 0
+
+
+class Ranked(Mixin):
+    class Ranking(BackendExtension):
+        def serialize(self, data):
+            return {**data, "_rank": f"RANK#{data['visits']:05d}"}
+
+        def deserialize(self, data):
+            del data["_rank"]
+            return data
+
+
+class Indexed(Counters, Ranked, Versioned, Model):
+    id: str = Field(primary_key=True)
+    visits: int = 0
+
+
+def test_rows_beside_the_row_are_made_of_the_sum_that_is_stored(use):
+    use(Told, Entry)
+    row = Told.create(id="a")
+    Told.get("a").increment("visits")
+    assert row.increment("visits").visits == 2
+    assert sorted(entry.visits for entry in Entry.all()) == [0, 1, 2]
+
+
+def test_attributes_that_follow_from_a_counter_follow_what_is_stored(use, backend: Backend):
+    row = use(Indexed).create(id="a")
+    Indexed.get("a").increment("visits")
+    assert row.increment("visits").visits == 2
+    stored = backend.bound(Indexed)
+    (raw,) = backend.execute(backend.compile_get(stored, [("a",)]))
+    assert stored.stored_of(raw)["_rank"] == "RANK#00002"
+    row.visits = 7
+    with pytest.raises(VersionConflictError):
+        row.save()
+
+
+def test_a_hook_that_sets_a_field_which_is_added_to_is_an_error(use):
+    class Clamped(Counters, Model):
+        id: str = Field(primary_key=True)
+        visits: int = 0
+
+        @before_save
+        def clamp(self, context):
+            self.visits = min(self.visits, 1)
+
+    row = use(Clamped).create(id="a")
+    row.increment("visits")
+    with pytest.raises(HookError, match="visits is being added to, and a hook set it"):
+        row.increment("visits")
+
+
+def test_an_extension_may_add_only_where_something_is_added(use):
+    class Eager(Mixin):
+        class Adding(BackendExtension):
+            def before_write(self, context):
+                return WriteChange({"visits": Add(1)})
+
+    class Greedy(Eager, Model):
+        id: str = Field(primary_key=True)
+        visits: int = 0
+
+    with pytest.raises(HookError):
+        use(Greedy).create(id="a")
+
+
+class Plain(InMemoryBackend):
+    """An engine that does not declare that it adds."""
+
+    backend_name = "plain"
+    capabilities = InMemoryBackend.capabilities & ~Capability.ADD
+
+
+def test_an_engine_that_cannot_add_writes_under_the_condition_that_nothing_changed():
+    backend = Plain()
+    Locked.bind(backend)
+    row = Locked.create(id="a")
+    stale = Locked.get("a")
+    row.increment("visits", by=2)
+    assert stale.increment("visits").visits == 3
+    (entry,) = [one for one in Locked.extensions() if one.name == "counters"]
+    assert entry.fidelity == "emulated"
+    Locked.bind(None)
+
+
+def test_an_engine_without_conditions_is_refused():
+    class Weak(Plain):
+        capabilities = Capability.ATOMIC_WRITES
+
+    class Free(Model):
+        id: str = Field(primary_key=True)
+        visits: int = 0
+
+    Free.bind(Weak())
+    row = Free.create(id="a")
+    with pytest.raises(UnsupportedOperationError):
+        add_to(row, {"visits": 1})
+
+
+# -- sequences -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sequence_counts_from_one_for_each_name(use):
+    use(Numbers)
+    assert [Numbers.next("invoices") for _ in range(3)] == [1, 2, 3]
+    assert Numbers.next("orders") == 1
+
+
+async def test_a_sequence_can_be_awaited(use):
+    use(Numbers)
+    assert [await Numbers.anext("invoices") for _ in range(2)] == [1, 2]
+
+
+def test_threads_take_each_number_once_and_leave_no_gap(use):
+    use(Numbers)
+    taken = together(8, lambda number: [Numbers.next("invoices") for _ in range(20)])
+    assert sorted(number for numbers in taken for number in numbers) == list(range(1, 161))
+
+
+def test_no_number_is_taken_inside_a_transaction(use, backend: Backend):
+    use(Numbers)
+    with pytest.raises(TransactionError), backend.transaction():
+        Numbers.next("invoices")
+    assert Numbers.next("invoices") == 1
+
+
+def test_or_create_makes_the_row_with_the_sum(use):
+    use(Counted)
+    row = add_to(Counted(id="a", title="new", stock=3), {"stock": 2}, or_create=True)
+    assert (row.stock, Counted.get("a").stock, Counted.get("a").title) == (5, 5, "new")
+    assert add_to(Counted(id="a"), {"stock": 2}, or_create=True).stock == 7
+
+
+def test_contention_that_can_not_be_won_is_a_conflict():
+    class Restless(Plain):
+        """Another writer comes first each time."""
+
+        def compile_writes(self, bound, writes):
+            plan = super().compile_writes(bound, writes)
+            other = bound.engine.compile_plain(bound, "update", ("a",), None, {"visits": Add(1)})
+            return lambda: (other(), plan())[1] if writes[0].op == "update" else plan()
+
+    class Busy(Counters, Model):
+        id: str = Field(primary_key=True)
+        visits: int = 0
+
+    Busy.bind(Restless())
+    row = Busy.create(id="a")
+    with pytest.raises(ConflictError, match="changed under 5 attempts to add"):
+        row.increment("visits")
+    assert Busy.get("a").visits == 5
