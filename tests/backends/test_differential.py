@@ -294,6 +294,6 @@ class AgreementOnDisk(Agreement):
 
 
 TestAgreement = Agreement.TestCase
-TestAgreement.settings = examples(40, stateful_step_count=30)
+TestAgreement.settings = examples(30, stateful_step_count=30)
 TestAgreementOnDisk = AgreementOnDisk.TestCase
-TestAgreementOnDisk.settings = examples(6, stateful_step_count=30)
+TestAgreementOnDisk.settings = examples(4, stateful_step_count=30)
