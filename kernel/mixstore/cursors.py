@@ -12,9 +12,7 @@ where to go on; what may be seen is decided by the query, again for every page.
 
 from __future__ import annotations
 
-import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -54,6 +52,8 @@ def decode_cursor(text: str, shape: str, secret: str | None = None) -> tuple[Any
             hint="keep model, filters and order the same from page to page",
         )
     payload = raw[_HEAD:]
+    import hmac  # slow to import, and only pages need it
+
     if not hmac.compare_digest(raw[2 + _SHAPE : _HEAD], _tag(shape, payload, secret)):
         raise InvalidCursorError("the cursor is damaged or forged", hint=_HINT)
     try:
@@ -80,6 +80,8 @@ def _unpack(text: str) -> bytes:
 
 
 def _digest(shape: str) -> bytes:
+    from hashlib import blake2b
+
     return blake2b(shape.encode("utf-8", "surrogatepass"), digest_size=_SHAPE).digest()
 
 
@@ -87,6 +89,9 @@ def _tag(shape: str, payload: bytes, secret: str | None) -> bytes:
     """Checksum or HMAC over the version, the whole shape and the values; no two inputs share one text."""
     name = shape.encode("utf-8", "surrogatepass")
     text = _VERSION + len(name).to_bytes(8, "big") + name + payload
+    import hmac
+    from hashlib import blake2b
+
     if secret is None:
         return blake2b(text, digest_size=_TAG).digest()
     if not secret:

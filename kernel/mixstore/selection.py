@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import pydantic
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from mixstore.settings import ExtensionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An extension that a model could use: where it comes from and how near."""
 
     name: str
@@ -28,8 +26,7 @@ class Candidate:
     distance: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The extension of each name that is active, in no particular order yet, and the names that are not, with why."""
 
     active: Mapping[str, Candidate]
