@@ -238,10 +238,12 @@ def delete(
 ) -> Steps:
     """Delete the row; returns whether it was there."""
     if not bound.plain or guard is not None or bound.transaction() is not None:
+        seen = None
         try:
             if state is None and "delete" in bound.chain.rewrites:
+                seen = dict(instance.__dict__)  # the caller has not seen the row that is read for it
                 state = yield from _stored_state(bound, required_key(bound, instance))
-            yield from write(bound, "delete", instance, state, target=instance, guard=guard, options=options)
+            yield from write(bound, "delete", instance, state, target=instance, guard=guard, options=options, seen=seen)
         except NotFoundError:
             return False
         return True
@@ -268,10 +270,12 @@ def write(
     checked: Collection[str] = (),
     options: Mapping[str, Any] = NO_OPTIONS,
     now: datetime | None = None,
+    seen: Mapping[str, Any] | None = None,
 ) -> Steps:
     """One row through the whole chain. Hooks work on a candidate; `target` changes only when the row is stored.
 
     `checked` are the fields that the model has just validated: unless a hook changes them, they are not checked again.
+    `seen` is what the caller knows of the row, where that is not what it was loaded with.
     """
     target = source if target is None else target
     now = now or bound.backend.clock()
@@ -283,7 +287,18 @@ def write(
         beside = yield from read_beside(bound, operation, key)  # before the row: what it tells is no newer than that
         read = yield from _read_first(bound, operation, source, state, now)
         prepared = prepare_write(
-            bound, asked, source, target, state, read, now, guard=guard, checked=checked, options=options, beside=beside
+            bound,
+            asked,
+            source,
+            target,
+            state,
+            read,
+            now,
+            guard=guard,
+            checked=checked,
+            options=options,
+            beside=beside,
+            seen=seen,
         )
         key = prepared.write.key  # a hook may have made it
         if open_transaction is not None:

@@ -94,13 +94,14 @@ def prepare_write(
     options: Mapping[str, Any] = NO_OPTIONS,
     beside: Found = (),
     adds: Mapping[str, Amount] = NO_OPTIONS,
+    seen: Mapping[str, Any] | None = None,
     kind: Callable[..., PreparedWrite] = PreparedWrite,
 ) -> PreparedWrite:
     """Run the write side of the chain.
 
     `read` is the stored row if an extension asked for it, `beside` what extensions asked for of internal models.
-    `adds` is what the engine adds to which fields, whose values in `source` are only what they may become. `kind`
-    makes the answer.
+    `adds` is what the engine adds to which fields, whose values in `source` are only what they may become. `seen` is
+    what the caller knows of the row, where that is not what it was loaded with. `kind` makes the answer.
     """
     chain = bound.chain
     operation = chain.operation(asked, options)
@@ -111,8 +112,9 @@ def prepare_write(
     loaded = bound.decode(old) if old is not None else None
     previous = read.values if read is not None else loaded
     added = {name: one.by for name, one in adds.items()}
+    known = loaded if seen is None else seen
     context = WriteContext(
-        operation, asked, bound.model, key, candidate.__dict__, previous, now, loaded, MappingProxyType(added)
+        operation, asked, bound.model, key, candidate.__dict__, previous, now, known, MappingProxyType(added)
     )
     _before_hooks(bound, asked, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it

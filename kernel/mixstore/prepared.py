@@ -93,9 +93,9 @@ class PreparedWrite:
 
     def show(self, outcome: Outcome) -> None:
         """Give the caller's instance what is stored now."""
-        values, previous = self.candidate.__dict__, self.context.previous
-        if self.asked == "delete" and previous is not None:  # rewritten: only what that changed
-            values = {name: value for name, value in values.items() if differs(value, previous.get(name))}
+        values, changes = self.candidate.__dict__, self.write.changes
+        if self.asked == "delete" and changes is not None:  # rewritten: only what that changed
+            values = {name: value for name, value in values.items() if name in changes}
         apply(self.bound, self.target, values)
         set_state(self.target, self.bound, None, self.write.record, self.write.key)
 

@@ -199,11 +199,11 @@ class WriteContext:
     """What an extension or a hook may know of a write. Read-only.
 
     `operation` is what will be done and `asked` what the caller asked for (they differ when an extension rewrites, say,
-    delete to update). `values` are the row's new python values, `previous` the row's values as far as they are
-    known: as
+    delete to update). `values` are the row's new python values, `previous` the row's as far as they are known: as
     loaded, or as read for an extension that declares `reads`; `loaded` are those that the caller's instance was loaded
-    with. `now` is one moment for the whole operation, in UTC. In `write_beside` and later, `record` is the row as it
-    will be stored (for a delete, as it was; None if that is not known), and `changed` the fields that are written.
+    with (the instance's own, if it never was and the row is read to rewrite a delete). `now` is one moment for the
+    whole operation, in UTC. In `write_beside` and later, `record` is the row as it will be stored (for a delete, as it
+    was; None if that is not known), and `changed` the fields that are written.
     `added` is what the engine will add to which fields; their `values` are what they become if nobody else writes.
     """
 

@@ -84,6 +84,13 @@ def restored(shelf: Shelf, to: int | Revision, found: Sequence[StoredRevision]) 
             model=shelf.bound.model,
             hint="delete() does that; revert to an earlier one",
         )
+    if not shelf.bound.visible(shelf.bound.backend.clock())(revision.values):
+        raise QueryError(
+            f"revision {revision.number} of {shelf.bound.schema.name} would hide the row: it was deleted then, or has "
+            "expired",
+            model=shelf.bound.model,
+            hint="revert to another one, or update() with its values",
+        )
     return {name: value for name, value in revision.values.items() if name not in shelf.bound.schema.key_fields}
 
 
