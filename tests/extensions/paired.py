@@ -1,0 +1,135 @@
+"""Every two mixins on one model, and all of them: what the tests of pairs share."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from pydantic import create_model
+
+from mixstore import Backend, Field, Model
+from mixstore_extensions import (
+    TTL,
+    AuditEntry,
+    Compressed,
+    Encrypted,
+    History,
+    SoftDelete,
+    Tenant,
+    Timestamps,
+    Versioned,
+    tenant,
+)
+from mixstore_extensions.history.stored import StoredRevision
+from tests.backends.shared.support import Clock
+from tests.extensions.sealing import RING
+
+MIXINS: dict[str, Any] = {
+    one.__name__: one for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed)
+}
+NAMES = (*MIXINS, "audited")
+PAIRS = tuple(combinations(NAMES, 2))
+COMBINATIONS = (*PAIRS, NAMES, NAMES[::-1])
+SECRET = "the name of the rose"
+LONG = "spam and eggs, " * 100
+"""Long enough to be compressed."""
+EMPTY: dict[str, Any] = {"title": "", "stars": 0, "code": None, "secret": None, "body": "", "notes": []}
+
+
+@cache
+def model_of(names: tuple[str, ...]) -> Any:
+    """A model with these mixins, in this order; its fields use what they offer."""
+    encrypted = {"encrypted": True} if "Encrypted" in names else {}
+    compressed = {"compressed": True} if "Compressed" in names else {}
+    keys: dict[str, Any] = {"encryption": RING} if encrypted else {}
+    meta = type("Meta", (), {"__module__": __name__, "__qualname__": "Base.Meta", "abstract": True, **keys})
+    bases = tuple(MIXINS[name] for name in names if name in MIXINS)
+    base = type(Model)("Base", (*bases, Model), {"__module__": __name__, "__qualname__": "Base", "Meta": meta})
+    return create_model(
+        "".join(names),
+        __base__=base,
+        __module__=__name__,
+        id=(str, Field(primary_key=True)),
+        title=(str, ""),
+        stars=(int, Field(0, index=True)),
+        code=(str | None, Field(None, unique=True)),
+        secret=(str | None, Field(None, **encrypted)),
+        body=(str, Field("", **compressed)),
+        notes=(list[str], Field([], **encrypted, **compressed)),
+    )
+
+
+class World:
+    """A model with its mixins on an empty backend."""
+
+    def __init__(self, names: tuple[str, ...], backend: Backend, folder: Path) -> None:
+        self.names = frozenset(names)
+        self.model = model_of(names)
+        self.backend = backend
+        self.folder = folder
+        self.clock = Clock()
+        backend.clock = self.clock
+
+    def has(self, *names: str) -> bool:
+        return self.names.issuperset(names)
+
+    def create(self, key: str, **values: Any) -> Any:
+        return self.model.create(id=key, **values)
+
+    def hidden(self) -> None:
+        """Rows that must not be seen, each with values that would match: deleted, expired, another tenant's."""
+        same = {"title": "x", "stars": 3, "body": LONG}
+        self.create("h-deleted", **same).delete()
+        if self.has("TTL"):
+            self.create("h-expired", **same, expires_in=1)
+        if self.has("Tenant"):
+            with tenant("b"):
+                self.create("h-other", **same)
+        self.clock.forward(seconds=5)
+
+    def told(self, key: str) -> list[str]:
+        """The operation of each revision of a row, oldest first, whose numbers must have no gap."""
+        found = self.model.history(key)[::-1]
+        assert [one.number for one in found] == list(range(1, len(found) + 1))
+        return [one.operation for one in found]
+
+    def audited(self, key: str) -> list[str]:
+        query = self.backend.query(AuditEntry).filter(entity=self.model.__name__, key=f'["{key}"]')
+        return sorted(one.operation for one in query.all())
+
+    def check(self, key: str, *operations: str) -> None:
+        """The row's revisions and entries are those of these writes, and the last revision is the row."""
+        if self.has("History"):
+            assert self.told(key) == list(operations)
+            row = self.model.get(key)
+            if row is not None:
+                newest = self.model.history(key)[0]
+                assert not newest.deleted
+                assert newest.values == vars(row)
+        if self.has("audited"):
+            assert self.audited(key) == sorted(operations)
+        row = self.model.get(key)
+        if row is not None and self.has("Versioned"):
+            assert row.version == len(operations)
+        if row is not None and self.has("Timestamps"):
+            assert row.updated_at == self.clock.now
+
+    def bytes_of_store(self) -> bytes:
+        """All that the store holds."""
+        files = [one.read_bytes() for one in self.folder.iterdir()]
+        return (
+            b"".join(files)
+            or repr(
+                [
+                    bound.stored_of(row)
+                    for model in (self.model, StoredRevision, AuditEntry)
+                    for bound in [self.backend.bound(model)]
+                    for row in self.backend.execute(bound.engine.compile_query(bound, self.everything(model))).rows
+                ]
+            ).encode()
+        )
+
+    def everything(self, model: Any) -> Any:
+        return self.backend.query(model).query
