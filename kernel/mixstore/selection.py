@@ -39,11 +39,7 @@ def candidates(model: type, registered: Iterable[type[BackendExtension]], option
     found: list[Candidate] = []
     used = set(options)
     for distance, base in enumerate(model.__mro__):
-        found += [
-            Candidate(_name(member, base), base, member, distance)
-            for member in vars(base).values()
-            if _is_extension(member)
-        ]
+        found += _own(base, distance)
         found += [Candidate(_name(one, base), base, one, distance) for one in registered if one.extends is base]
     far = len(model.__mro__)
     found += [
@@ -52,6 +48,11 @@ def candidates(model: type, registered: Iterable[type[BackendExtension]], option
         if one.extends is None and used & one.activates_on
     ]
     return found
+
+
+def _own(base: type, distance: int = 0) -> list[Candidate]:
+    members = [member for member in vars(base).values() if _is_extension(member)]
+    return [Candidate(_name(member, base), base, member, distance) for member in members]
 
 
 def _is_extension(member: Any) -> TypeGuard[type[BackendExtension]]:
@@ -164,11 +165,12 @@ def _check_settings(
                 hint=nearest(name, registry.extensions),
             )
     told = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
-    if not any(told.values()):
+    known = {*registry.extensions, *(one.name for one in found)}
+    if known.issuperset(name for names in told.values() for name in names):
         return
     import difflib  # slow to import, and only such settings need it
 
-    known = {*registry.extensions, *(one.name for one in found), *(one.name for one in _of_all_mixins())}
+    known.update(one.name for one in _of_all_mixins())
     for key, names in told.items():
         for name in names:
             if name not in known and difflib.get_close_matches(name, known, n=1, cutoff=0.75):
@@ -178,11 +180,16 @@ def _check_settings(
 
 
 def _of_all_mixins() -> Iterator[Candidate]:
-    below = list(Mixin.__subclasses__())
+    below, seen = [Mixin], set[type]()
     while below:
-        mixin = below.pop()
-        below += mixin.__subclasses__()
-        yield from candidates(mixin, (), ())
+        for mixin in below.pop().__subclasses__():  # a model with five mixins is a subclass of each
+            if mixin in seen:
+                continue
+            below.append(mixin)
+            for base in mixin.__mro__:
+                if base not in seen:
+                    seen.add(base)
+                    yield from _own(base)
 
 
 def options_of(schema: ModelSchema, backend: Backend, registry: Any, one: Candidate) -> Any:

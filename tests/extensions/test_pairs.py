@@ -237,9 +237,18 @@ def test_what_has_expired_makes_room(world):
         world.create(key, **{**VALUES, "code": key}, expires_in=60)
     model.get("3").delete()
     model.get("4").delete()
+    row = model.get("1")
     world.clock.forward(seconds=61)
     assert model.all() == []
     assert model.batch_get("1234") == [None] * 4
+    for write in (lambda: row.update(title="y"), row.refresh):
+        assert isinstance(refusal(write), NotFoundError)
+    assert row.delete() is model(id="2").delete() is model(id="3").delete() is False
+    if world.has("SoftDelete"):
+        assert isinstance(refusal(model(id="3").restore), NotFoundError)
+    if world.has("History"):
+        assert isinstance(refusal(lambda: row.revert(1)), MixstoreError)
+        assert model.as_of(world.clock.now, "1") is None
     world.create("1", code="1", secret=SECRET)
     model.upsert(id="2", code="2")
     model.upsert(id="3", code="3")
