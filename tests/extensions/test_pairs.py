@@ -353,6 +353,20 @@ def test_a_row_can_be_reverted(world):
 
 
 @together_with("History SoftDelete")
+def test_a_delete_changes_the_instance_in_no_more_than_it_does(world):
+    row = world.create("1", title="x")
+    if not world.has("Versioned"):
+        world.model.get("1").update(title="y")
+    row.title = "unsaved"
+    row.delete()
+    assert row.title == "unsaved"
+    assert row.deleted_at == NOON
+    world.clock.forward(seconds=1)
+    assert world.model.include_deleted().one().title == ("x" if world.has("Versioned") else "y")
+    assert world.model.history("1")[0].values == vars(world.model.include_deleted().one())
+
+
+@together_with("History SoftDelete")
 def test_reverting_never_hides_the_row(world):
     row = world.create("1", title="x")
     row.delete()

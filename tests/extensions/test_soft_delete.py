@@ -401,6 +401,15 @@ def test_a_delete_is_a_write_of_the_version_that_was_read(clock):
     assert lease.update(name="m").version == 5
 
 
+def test_a_delete_by_an_instance_that_was_never_loaded_is_of_the_version_that_it_tells():
+    Lease.create(id="a").update(name="n")
+    with pytest.raises(VersionConflictError) as caught:
+        Lease(id="a", version=1).delete()
+    assert (caught.value.expected, caught.value.stored) == (1, 2)
+    assert Lease(id="a", version=2).delete() is True
+    assert Lease.include_deleted().one().name == "n"
+
+
 def test_a_deleted_row_whose_time_is_over_is_gone(clock):
     lease = Lease.create(id="a", slug="s", expires_in=HOUR)
     lease.delete()
