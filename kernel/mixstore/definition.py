@@ -16,7 +16,6 @@ from mixstore.mixin import Declared
 META: Mapping[str, Any] = {
     "backend": object,
     "key": Key,
-    "indexes": (list, tuple),
     "entity": str,
     "abstract": bool,
     "internal": bool,

@@ -136,6 +136,8 @@ class ModelSchema:
                 raise SchemaError(
                     f"{self.name}.{name}: a key is one plain value, of one kind and never None", model=self.model
                 )
+        if template is not None:
+            template.check(f"{self.name}.Meta.key", {name: spec.type for name, spec in self.fields.items()})
         names = self.hidden_key or self.key_fields
         self.key_names: tuple[str, ...] = names
         self.key_order = tuple(Order((name,)) for name in names)

@@ -256,3 +256,14 @@ def test_an_async_key_method_is_refused():
             @partition_key
             async def pk(self) -> str:
                 return self.name
+
+
+def test_a_format_that_does_not_fit_its_field_is_refused_when_the_model_is_first_used(store):
+    class Plan(Model):
+        class Meta:
+            key = Key(partition="PLAN#{name:010d}")
+
+        name: str
+
+    with pytest.raises(SchemaError, match=r"Plan\.Meta\.key: the format '010d' does not fit 'name', a str"):
+        Plan.where()
