@@ -1,5 +1,6 @@
 # make demo    installs what the demo needs, and runs it
-# make test    installs the tools, and runs every check that CI runs
+# make test    installs the tools, and runs every check that needs no server
+# make test-engines    installs real engines where that can be done, and runs the tests against them
 # make lint    the checks without the tests
 # make bench   the benchmarks, as ratios against the floor
 # make clean   removes .venv and whatever was built
@@ -8,11 +9,12 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadgroup
+ENGINES_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-engines lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -20,6 +22,10 @@ demo: $(VENV)/.demo
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-engines: $(VENV)/.dev
+	$(BIN)/python tests/engines/engines.py
+	$(BIN)/python -m pytest tests/engines $(ENGINES_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -31,7 +37,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python tests/benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .engines build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than pyproject.toml exactly when what it asks for is installed.

