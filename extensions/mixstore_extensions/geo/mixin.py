@@ -143,7 +143,7 @@ class Geo(Mixin):
 
 def field_of(schema: ModelSchema) -> str:
     """The `Point` of a model. SchemaError if `Meta.geo` names none, or there is not exactly one."""
-    points = [name for name, spec in schema.fields.items() if spec.type.python is Point]
+    points: list[str] = [name for name, spec in schema.fields.items() if spec.type.python is Point]
     named = schema.meta.get("geo")
     if named is not None:
         schema.field(named, "has a Meta.geo that is no field:")

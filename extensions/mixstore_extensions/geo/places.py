@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,8 +29,16 @@ class Point(BaseModel):
     lat: float = Field(ge=-90, le=90, allow_inf_nan=False)
     lon: float = Field(ge=-180, le=180, allow_inf_nan=False)
 
-    def __init__(self, lat: float, lon: float) -> None:
-        super().__init__(lat=lat, lon=lon)
+    if TYPE_CHECKING:
+
+        def __init__(self, lat: float, lon: float) -> None: ...
+
+    else:
+
+        def __init__(self, *place, **named):  # pydantic, too, calls it, with whatever it is to judge
+            if len(place) > 2:
+                raise TypeError(f"a Point has lat and lon, not {len(place)} coordinates")
+            super().__init__(**dict(zip(("lat", "lon"), place, strict=False)), **named)
 
     def distance_to(self, other: Point) -> float:
         """Kilometres along the great circle, on a sphere of `EARTH_RADIUS_KM`.
