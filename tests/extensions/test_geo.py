@@ -18,9 +18,9 @@ from mixstore import Field, Model, Q, QueryError
 from mixstore_extensions import BBox, Point, Polygon
 from mixstore_extensions.geo import EARTH_RADIUS_KM
 from tests.backends.shared.support import examples, ids
+from tests.extensions.places import BERLIN, PARIS, POTSDAM
 
-BERLIN, POTSDAM, PARIS, SUVA = Point(52.52, 13.405), Point(52.4, 13.06), Point(48.8566, 2.3522), Point(-18.14, 178.44)
-APIA = Point(-13.83, -171.77)
+SUVA, APIA = Point(-18.14, 178.44), Point(-13.83, -171.77)
 latitudes = st.floats(-90, 90) | st.sampled_from([90.0, -90.0, 0.0])
 longitudes = st.floats(-180, 180) | st.sampled_from([180.0, -180.0, 0.0])
 points = st.builds(Point, lat=latitudes, lon=longitudes)

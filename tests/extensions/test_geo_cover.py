@@ -25,18 +25,7 @@ from mixstore_extensions import BBox, Geo, Point, Polygon
 from mixstore_extensions.geo.cells import cell, cover
 from mixstore_extensions.geo.places import EARTH_RADIUS_KM, around
 from tests.backends.shared.support import each_engine, examples, ids
-
-BERLIN, POTSDAM, PARIS = Point(52.52, 13.405), Point(52.4, 13.06), Point(48.8566, 2.3522)
-LONDON = Point(51.5, -0.12)
-
-
-class Shop(Geo, Model):
-    class Meta:
-        scan = "allow"
-
-    id: str = Field(primary_key=True)
-    location: Point | None = None
-    name: str = ""
+from tests.extensions.places import BERLIN, PARIS, Shop
 
 
 @pytest.fixture

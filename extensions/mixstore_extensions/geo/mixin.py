@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LENGTHS = {"geohash": 5, "geohash_wide": 3}
 """Letters of the cells that rows are found by, finest first: 4.9 km and 156 km wide at the equator. Never to change:
 stored rows have them."""
-MOST_CELLS = 256
+MOST_CELLS = 512
 """A question that touches more cells than this is asked by wider cells, or without."""
 NOWHERE = "-"
 """The cell of a row without a place. None is that of a row that was stored before there were cells."""
@@ -83,11 +83,11 @@ class Geo(Mixin):
             cells = cells_of(point)
             if context.operation != "update" or loaded is None:
                 return WriteChange(cells)
-            moved = point != loaded[name]
-            if not moved and (loaded["geohash"] is not None or values["geohash"] is None):
-                return WriteChange({one: loaded[one] for one in LENGTHS})
+            moved, known = point != loaded[name], {one: loaded[one] for one in LENGTHS}
+            if not moved and (known == cells or known["geohash"] is values["geohash"] is None):
+                return WriteChange(known)
             # a cell that stays is not written, and a writer in between may have moved the point to another
-            kept = {one: loaded[one] for one in LENGTHS if not moved or loaded[one] == cells[one]}
+            kept = {one: known[one] for one in LENGTHS if not moved or known[one] == cells[one]}
             return WriteChange(cells, Condition(Q(**kept), _moved_meanwhile) if kept else None)
 
         def validate(self, data: Mapping[str, Any]) -> None:
