@@ -97,6 +97,15 @@ def test_a_writer_that_stays_in_the_cell_does_not_lose_a_row_that_another_moved(
     assert at(shops, LONDON) == ["a"]
 
 
+def test_a_move_from_zero_to_minus_zero_is_one(shops):
+    shops.create(id="a", location=Point(0.0, 0.0))
+    mine, theirs = shops.get("a"), shops.get("a")
+    theirs.update(location=PARIS)
+    with pytest.raises(ConflictError):
+        mine.update(location=Point(-0.0, 0.0))
+    assert at(shops, PARIS) == ["a"]
+
+
 def test_a_writer_that_does_not_move_the_row_does_not_touch_its_cells(shops):
     shops.create(id="a", location=BERLIN)
     mine, theirs = shops.get("a"), shops.get("a")

@@ -50,8 +50,8 @@ class Geo(Mixin):
     that fast.
     """
 
-    geohash: str | None = Field(None, index=True)
-    geohash_wide: str | None = Field(None, index=True)
+    geohash: str | None = Field(default=None, index=True)
+    geohash_wide: str | None = Field(default=None, index=True)
 
     # required: a write without the extension leaves cells behind by which the row is no longer found
     Declares = Declaration(required=True, meta={"geo": str})
@@ -83,7 +83,8 @@ class Geo(Mixin):
             cells = cells_of(point)
             if context.operation != "update" or loaded is None:
                 return WriteChange(cells)
-            moved, known = point != loaded[name], {one: loaded[one] for one in LENGTHS}
+            known = {one: loaded[one] for one in LENGTHS}
+            moved = repr(point) != repr(loaded[name])  # from 0.0 to -0.0 is no way, and yet it is written
             if not moved and (known == cells or known["geohash"] is values["geohash"] is None):
                 return WriteChange(known)
             # a cell that stays is not written, and a writer in between may have moved the point to another
