@@ -36,6 +36,7 @@ EXTENSION_EXTRAS = {
     "compressed.py": {"zstandard"},
     "demo": {"airportsdata", "rich", "typer"},
     "encrypted.py": {"cryptography"},
+    "geo": {"shapely"},
     "otel.py": {"opentelemetry"},
     "plugin.py": {"typer"},
 }
@@ -57,7 +58,9 @@ LOADED_ON_DEMAND = (
     "rich",
     "pytest",
     "hypothesis",
+    "numpy",
     "opentelemetry",
+    "shapely",
 )
 MOST_LINES = 400
 

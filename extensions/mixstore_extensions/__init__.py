@@ -7,6 +7,7 @@ from mixstore_extensions.audited import Audited, AuditEntry
 from mixstore_extensions.compressed import Compressed
 from mixstore_extensions.counters import Counters, Sequence
 from mixstore_extensions.encrypted import Encrypted
+from mixstore_extensions.geo import BBox, Geo, Point, Polygon
 from mixstore_extensions.history import History, Revision
 from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.soft_delete import SoftDelete
@@ -18,12 +19,16 @@ from mixstore_extensions.versioned import Versioned, retry_on_conflict
 __all__ = [
     "AuditEntry",
     "Audited",
+    "BBox",
     "Compressed",
     "Counters",
     "Encrypted",
+    "Geo",
     "History",
     "KeyProvider",
     "KeyRing",
+    "Point",
+    "Polygon",
     "Revision",
     "Sequence",
     "SoftDelete",

@@ -1,4 +1,4 @@
-"""The plugin for built-in extensions that attach by field option or config, and for the demo.
+"""The plugin for built-in extensions that attach by field option or config, for lookups, and for the demo.
 
 The extensions of the built-in mixins are inner classes of their mixins, which mixstore finds without being told.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typer import Typer
 
     from mixstore.extension import BackendExtension
+    from mixstore.lookups import Lookup
 
 
 @hookimpl
@@ -27,6 +28,15 @@ def mixstore_register_extensions(register: Callable[[type[BackendExtension]], No
 
     register(Audited)
     _observe_for_opentelemetry()
+
+
+@hookimpl
+def mixstore_register_lookups(register: Callable[[Lookup], None]) -> None:
+    """`near` and `within` of Points."""
+    from mixstore_extensions.geo.lookups import NEAR, WITHIN
+
+    register(NEAR)
+    register(WITHIN)
 
 
 @hookimpl

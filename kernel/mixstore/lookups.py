@@ -61,26 +61,28 @@ class Schema(Protocol):
 class Lookup:
     """One way to compare a field with an operand.
 
-    `kinds` are the kinds of fields it is for, None meaning all; a union takes what one of its members takes.
-    `operand` says how its operand is coerced: `value` to the field's type, `pair` and `many` to two or any
-    number of these, `element` to the type of the container's elements (or text), `text`, `bool` and `int`
-    to just that. `evaluate(found, operand)` gives the reference answer; it is not asked about None, which
-    passes no lookup but the built-in ones. A lookup without it works only where a backend compiles it.
+    `kinds` are the kinds of fields it is for, or classes that their values are of, None meaning all; a union
+    takes what one of its members takes. `operand` says how its operand is coerced: `value` to the field's type,
+    `pair` and `many` to two or any number of these, `element` to the type of the container's elements (or text),
+    `text`, `bool` and `int` to just that. It may be a function instead, which gives the operand to use, also of
+    one that it gave before, or raises ValueError saying what it takes. `evaluate(found, operand)` gives the
+    reference answer; it is not asked about None, which passes no lookup but the built-in ones. A lookup without
+    it works only where a backend compiles it.
     """
 
     name: str
-    kinds: frozenset[str] | None = None
-    operand: Operand = "value"
+    kinds: frozenset[str | type] | None = None
+    operand: Operand | Callable[[Any], Any] = "value"
     evaluate: Callable[[Any, Any], bool] | None = None
 
 
-_TEXTUAL = frozenset({"str", "enum", "literal", "url", "any"})
-_COLLECTIONS = frozenset({"list", "tuple", "set", "frozenset"})
+_TEXTUAL: frozenset[str | type] = frozenset({"str", "enum", "literal", "url", "any"})
+_COLLECTIONS: frozenset[str | type] = frozenset({"list", "tuple", "set", "frozenset"})
 _SIZED = _COLLECTIONS | {"str", "bytes", "dict", "any"}
-_ORDERED = frozenset({*SCALARS.values(), "enum", "literal", "ip", "url", "any"})
+_ORDERED: frozenset[str | type] = frozenset({*SCALARS.values(), "enum", "literal", "ip", "url", "any"})
 
 
-def _builtin(name: str, operand: Operand = "value", kinds: frozenset[str] | None = None) -> Lookup:
+def _builtin(name: str, operand: Operand = "value", kinds: frozenset[str | type] | None = None) -> Lookup:
     build = TESTS[name]
     return Lookup(name, kinds, operand, lambda found, value: build(value)(found))
 
@@ -238,7 +240,7 @@ def _applies(lookup: Lookup, kind: FieldType) -> bool:
         return any(_applies(lookup, member) for member in kind.args)
     if kind.kind in ("enum", "literal") and lookup.operand in ("text", "element"):
         return kind.kind in lookup.kinds and kind.stored in ("str", "any")
-    return kind.kind in lookup.kinds
+    return kind.kind in lookup.kinds or kind.python in lookup.kinds
 
 
 def _comparison(
@@ -260,6 +262,8 @@ def _comparison(
 def _operand(lookup: Lookup, kind: FieldType, value: Any) -> Any:
     if isinstance(value, Deferred):
         return value
+    if callable(lookup.operand):
+        return lookup.operand(value)
     match lookup.operand:
         case "value":
             return operands.coerce(kind, value)

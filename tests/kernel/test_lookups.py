@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mixstore.errors import QueryError
-from mixstore.expressions import TRUE, After, Compare, Order, Q, evaluate
+from mixstore.expressions import TRUE, After, Compare, Deferred, Order, Q, evaluate
 from mixstore.lookups import BUILTIN, Lookup, parse, parse_order, resolve, type_at
-from tests.kernel.people import NOON, SCHEMA
+from tests.kernel.people import NOON, SCHEMA, Address
 
 # -- names -------------------------------------------------------------------------------------------------
 
@@ -151,6 +151,35 @@ def test_a_registered_lookup_works_like_a_built_in_one() -> None:
 def test_a_comparison_that_brings_its_own_function_needs_no_registered_lookup() -> None:
     close = Compare(("age",), "near", 5, near)
     assert resolve(SCHEMA, close) is close
+
+
+def even(value: Any) -> int:
+    if not isinstance(value, int):
+        raise ValueError("it takes an int")
+    return value - value % 2
+
+
+def test_a_lookup_may_coerce_its_operand_by_a_function_of_its_own() -> None:
+    lookups = {**BUILTIN, "evenly": Lookup("evenly", frozenset({"int"}), even, near)}
+    made = parse(SCHEMA, "age__evenly", 7, lookups)
+    assert made.value == 6
+    assert resolve(SCHEMA, Q(age__evenly=7), lookups) == made
+    assert resolve(SCHEMA, made, lookups) is made
+    later = Deferred("later", lambda environment: 7)
+    assert parse(SCHEMA, "age__evenly", later, lookups).value is later
+    with pytest.raises(QueryError, match=r"Person\.age is int.*: evenly can't take 'x': it takes an int"):
+        parse(SCHEMA, "age__evenly", "x", lookups)
+    with pytest.raises(QueryError, match="evenly can't take None: it takes an int"):
+        parse(SCHEMA, "age__evenly", None, lookups)
+
+
+def test_a_lookup_may_be_for_the_values_of_a_class() -> None:
+    inhabited = Lookup("inhabited", frozenset({Address}), "bool", lambda home, wanted: bool(home.city) == wanted)
+    lookups = {**BUILTIN, "inhabited": inhabited}
+    assert parse(SCHEMA, "home__inhabited", True, lookups).path == ("home",)
+    assert parse(SCHEMA, "mixed__inhabited", True, lookups).path == ("mixed",)
+    with pytest.raises(QueryError, match="has no lookup 'inhabited'"):
+        parse(SCHEMA, "age__inhabited", True, lookups)
 
 
 def test_a_lookup_is_for_a_union_if_it_is_for_one_of_its_members() -> None:

@@ -1,0 +1,28 @@
+"""Places, a model of what is there, and how the tests of `Geo` look for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixstore import Field, Model
+from mixstore_extensions import Geo, Point
+from tests.backends.shared.support import ids
+
+BERLIN, POTSDAM, PARIS = Point(52.52, 13.405), Point(52.4, 13.06), Point(48.8566, 2.3522)
+LONDON = Point(51.5, -0.12)
+
+
+class Shop(Geo, Model):
+    class Meta:
+        scan = "allow"
+
+    id: str = Field(primary_key=True)
+    location: Point | None = None
+    name: str = ""
+
+
+def at(model: Any, place: Point) -> list[str]:
+    """Who is found there, by cells."""
+    found = model.where(location__near=(place, 1))
+    assert "geohash" in found.explain().index
+    return ids(found)
