@@ -55,13 +55,6 @@ class UniqueGuard(Model):
     dies: datetime | None = None
 
 
-class Guarded(NamedTuple):
-    """What a row has that no other may have: the fields and the key of the guard, and when the row dies."""
-
-    fields: str
-    dies: datetime | None
-
-
 class Guards(BackendExtension):
     """Writes, moves and removes the guards of a row; what `groups` gives decides of which fields."""
 
@@ -87,23 +80,27 @@ class Guards(BackendExtension):
     def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterator[SideWrite]:
         assert context.key is not None
         owner = self._owner(context.key)
-        before = {} if context.previous is None else self._guarded(context.previous)
-        after = {} if context.operation == "delete" else self._guarded(context.final)
         mine: Any = Q(owner=owner)
-        for value in before.keys() - after.keys():
-            yield SideWrite("delete", UniqueGuard.model_construct(value=value), condition=mine)
-        for value, one in after.items():
-            if before.get(value) == one:
-                continue
-            guard = UniqueGuard(value=value, owner=owner, token=uuid4().hex, dies=one.dies)
-            yield SideWrite("upsert", guard, condition=mine, claims=one.fields, linked=True)
+        before = {} if context.previous is None else self._held(context.previous)
+        after = {} if context.operation == "delete" else self._held(context.final)
+        for value in before:
+            if value not in after:
+                yield SideWrite("delete", UniqueGuard.model_construct(value=value), condition=mine)
+        if not after:
+            return
+        dies = self._bound.chain.death(context.final)
+        if context.operation == "update" and context.previous and dies == self._bound.chain.death(context.previous):
+            after = {value: names for value, names in after.items() if value not in before}
+        for value, names in after.items():
+            guard = UniqueGuard(value=value, owner=owner, token=uuid4().hex, dies=dies)
+            yield SideWrite("upsert", guard, condition=mine, claims=", ".join(names), linked=True)
 
     def holder(self, claimed: Mapping[str, Any]) -> tuple[Any, ...]:
         pairs = zip(self.schema.key_names, json.loads(claimed["owner"]), strict=True)
         return tuple([_converted(self._codec(name).decode, part) for name, part in pairs])
 
-    def holds(self, claimed: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-        return claimed["value"] in self._guarded(values)
+    def claims(self, values: Mapping[str, Any]) -> Iterable[UniqueGuard]:
+        return [UniqueGuard.model_construct(value=value) for value in self._held(values)]
 
     # -- guards of a row ----------------------------------------------------------------------------------------------
 
@@ -128,17 +125,13 @@ class Guards(BackendExtension):
     def _owner(self, key: Sequence[Any]) -> str:
         return _json(self._text(self.schema.key_names, key))
 
-    def _guarded(self, values: Mapping[str, Any]) -> dict[str, Guarded]:
-        """The guards of a row with these values, by key; none if it frees its values, or for None."""
-        chain = self._bound.chain
-        if chain.freed is not None and evaluate(chain.freed, values):
+    def _held(self, values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """{key of the guard: fields} of a row with these values; none if it frees them, or for a None among them."""
+        freed = self._bound.chain.freed
+        if freed is not None and evaluate(freed, values):
             return {}
-        dies, found = chain.death(values), {}
-        for names in self.groups():
-            told = [values[name] for name in names]
-            if None not in told:
-                found[self._value(names, told)] = Guarded(", ".join(names), dies)
-        return found
+        told = {names: [values.get(name) for name in names] for names in self.groups()}
+        return {self._value(names, one): names for names, one in told.items() if None not in one}
 
     def _value(self, names: Sequence[str], values: Sequence[Any]) -> str:
         told = _json(self._text(names, values))

@@ -93,6 +93,8 @@ class Chain:
     unique: tuple[str, ...] = ()
     """The unique fields that are the engine's to keep so; others are an extension's."""
     dies: tuple[Callable[..., Any], ...] = ()
+    finders: dict[str, BackendExtension] = field(default_factory=dict)
+    """Whose claims find the row with a value of a unique field, where the engine would have to look at all rows."""
 
     side_models: tuple[type[Any], ...] = ()
     beside: tuple[tuple[BackendExtension, Callable[..., Any], Callable[..., Any]], ...] = ()
@@ -240,6 +242,9 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
     if freed:
         chain.freed = _fixed(schema, backend, chain.unique, disjunction(*freed), freeing)
     _check_unique(schema, backend, chain, _enforced(schema, active, chain))
+    if Capability.INDEXES not in backend.capabilities and {*freed} <= {expr for _, expr in chain.veiled}:
+        claiming = [(one, names) for one, _ in hooks("claims") for names in one.enforces(schema.model)]
+        chain.finders = {names[0]: one for one, names in claiming if len(names) == 1}
     return chain
 
 

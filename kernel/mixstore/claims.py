@@ -62,14 +62,14 @@ def settle(prepared: PreparedWrite, outcome: Outcome, before: Sequence[PreparedW
     if rows[0] is None:
         return  # let go in between
     claimed = side.bound.values_from_row(rows[0])
-    beside = yield from _of_holder(prepared, side.claim, claimed)
+    beside = yield from _of_holder(prepared, side, side.claim, claimed)
     unchanged = conjunction(*[Compare((name,), "eq", value) for name, value in claimed.items()])
     mine = Write("upsert", side.bound, side.key, side.record, condition=unchanged, claim=side.claim, dies=side.dies)
     more = [one for one in beside if not any(_same_place(one, there) for there in write.side_writes)]
     write.side_writes = (*more, *[mine if one is side else one for one in write.side_writes])
 
 
-def _of_holder(prepared: PreparedWrite, claim: Claim, claimed: Mapping[str, Any]) -> Steps:
+def _of_holder(prepared: PreparedWrite, side: Write, claim: Claim, claimed: Mapping[str, Any]) -> Steps:
     """What goes with a claim that is taken over: its holder, if that is dead, and the holder's other claims."""
     bound, now = prepared.bound, prepared.context.now
     key = _asked(prepared, claim, "holder", claimed)
@@ -81,7 +81,8 @@ def _of_holder(prepared: PreparedWrite, claim: Claim, claimed: Mapping[str, Any]
     values = bound.values_from_row(rows[0])
     if bound.dead is not None and bound.dead({"now": now})(values):
         return _removed(prepared, claim, key, values)
-    if _asked(prepared, claim, "holds", claimed, values):
+    there = _asked(prepared, claim, "claims", values)
+    if any(side.bound.key_from(one.__dict__) == side.key for one in there):
         raise _taken(prepared, claim)
     return ()
 
@@ -99,7 +100,7 @@ def _removed(prepared: PreparedWrite, claim: Claim, key: KeyValue, values: dict[
 def _asked(prepared: PreparedWrite, claim: Claim, hook: str, *args: Any) -> Any:
     try:
         told = getattr(claim.extension, hook)(*args)
-        return list(told) if hook == "write_beside" else told
+        return told if hook == "holder" else list(told)
     except Exception as error:
         owner = type(claim.extension).__qualname__
         raise hook_failed(prepared.bound, owner, hook, prepared.write.key, error) from error

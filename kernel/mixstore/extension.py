@@ -43,8 +43,8 @@ HOOKS = (
     "outdated",
     "side_models",
     "write_beside",
+    "claims",
     "holder",
-    "holds",
 )
 
 
@@ -169,13 +169,16 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
         """
         return ()
 
-    def holder(self, claimed: Mapping[str, Any]) -> KeyValue:
-        """The key of the row for which a row beside it, of these values, was written with `SideWrite.claims`."""
-        raise NotImplementedError(f"{type(self).__qualname__} writes claims, and can't tell whose they are")
+    def claims(self, values: Mapping[str, Any]) -> Iterable[Any]:
+        """The rows beside, of which only the keys count, that `write_beside` claims for a row with these values.
 
-    def holds(self, claimed: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-        """Whether the row of `holder`, which has these values, still has what is claimed."""
-        return True
+        Of a part of the values: the claims that follow from those.
+        """
+        return ()
+
+    def holder(self, claimed: Mapping[str, Any]) -> KeyValue:
+        """The key of the row that a claim was written for; `claimed` are the values of the claim."""
+        raise NotImplementedError(f"{type(self).__qualname__} writes claims, and can't tell whose they are")
 
     def modify_query(self, query: Query) -> Query:
         """The query to run instead; pure. What varies is a `Deferred` operand."""

@@ -104,6 +104,8 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     coerced = _coerced(bound.schema, {name: value})[name]
     if coerced is None:
         raise QueryError(f"get() by {name} needs a value: None is not unique", model=bound.model)
+    if name in bound.chain.finders:
+        return (yield from _get_claimed(bound, name, coerced))
     found = yield from rows_of(bound, Query(bound.model, Compare((name,), "eq", coerced), limit=1))
     if not found:
         return None
@@ -112,6 +114,20 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     if open_transaction is not None:
         open_transaction.refuse_buffered(bound, state_of(instance).key)  # type: ignore[union-attr]
     return instance
+
+
+def _get_claimed(bound: Bound, name: str, value: Any) -> Steps:
+    """The row by the claim that stands for its value, which only counts while the row is there and has it."""
+    extension = bound.chain.finders[name]
+    (claim,) = extension.claims({name: value})
+    other = bound.backend.bound(type(claim))
+    claims = yield bound.engine.compile_get(other, (required_key(other, claim),))
+    if claims[0] is None:
+        return None
+    key = extension.holder(other.values_from_row(claims[0]))
+    rows = yield _point(bound, key)
+    (values,) = _seen(bound, rows)
+    return None if values is None or values[name] != value else bound.load(rows[0], key, values)
 
 
 def _point(bound: Bound, *keys: KeyValue) -> Any:

@@ -223,9 +223,9 @@ class SideWrite(NamedTuple):
 
     `condition` must hold on the row that is stored under the key, if there is one. A delete whose condition does not
     hold is left out. An upsert that `claims` the value of a field ("email", or "tenant, email") stands for it: if its
-    condition does not hold, the extension is asked whose row that is (`holder`) and whether it still `holds` the value.
-    If so, that is a DuplicateKeyError of the field; if the holder is gone or dead, its claim is taken over, and the
-    holder is removed. Whatever identifies a claim must change with each write of it.
+    condition does not hold, the extension is asked whose row that is (`holder`) and what this one `claims`. If that is
+    still among it, it is a DuplicateKeyError of the field; otherwise, or if the holder is dead or gone, its claim is
+    taken over, and a dead holder removed. Something in a claim must be new each time that it is written.
     A `linked` row dies with the row beside which it is written (`dies`).
     """
 

@@ -14,9 +14,9 @@ NO_UNIQUE = ~(Capability.UNIQUE | Capability.PARTIAL_UNIQUE)
 
 
 class GuardedMemory(InMemoryBackend):
-    """Memory that lets rows share any value."""
+    """Memory that lets rows share any value, and says that it would look at all rows to find one."""
 
-    capabilities = InMemoryBackend.capabilities & NO_UNIQUE
+    capabilities = InMemoryBackend.capabilities & NO_UNIQUE & ~Capability.INDEXES
 
 
 class GuardedSQLite(SQLiteBackend):
