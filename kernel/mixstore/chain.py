@@ -93,6 +93,7 @@ class Chain:
     unique: tuple[str, ...] = ()
     """The unique fields that are the engine's to keep so; others are an extension's."""
     dies: tuple[Callable[..., Any], ...] = ()
+    claiming: tuple[BackendExtension, ...] = ()
     finders: dict[str, BackendExtension] = field(default_factory=dict)
     """Whose claims find the row with a value of a unique field, where the engine would have to look at all rows."""
 
@@ -242,9 +243,10 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
     if freed:
         chain.freed = _fixed(schema, backend, chain.unique, disjunction(*freed), freeing)
     _check_unique(schema, backend, chain, _enforced(schema, active, chain))
+    chain.claiming = tuple(one for one, _ in hooks("claims"))
     if Capability.INDEXES not in backend.capabilities and {*freed} <= {expr for _, expr in chain.veiled}:
-        claiming = [(one, names) for one, _ in hooks("claims") for names in one.enforces(schema.model)]
-        chain.finders = {names[0]: one for one, names in claiming if len(names) == 1}
+        groups = [(one, names) for one in chain.claiming for names in one.enforces(schema.model)]
+        chain.finders = {names[0]: one for one, names in groups if len(names) == 1}
     return chain
 
 

@@ -17,6 +17,7 @@ from mixstore.prepare import side_write
 from mixstore.write import Outcome, Write, WriteContext
 
 if TYPE_CHECKING:
+    from mixstore.extension import BackendExtension
     from mixstore.prepared import PreparedWrite
     from mixstore.write import Claim, KeyValue
 
@@ -72,7 +73,7 @@ def settle(prepared: PreparedWrite, outcome: Outcome, before: Sequence[PreparedW
 def _of_holder(prepared: PreparedWrite, side: Write, claim: Claim, claimed: Mapping[str, Any]) -> Steps:
     """What goes with a claim that is taken over: its holder, if that is dead, and the holder's other claims."""
     bound, now = prepared.bound, prepared.context.now
-    key = _asked(prepared, claim, "holder", claimed)
+    key = _asked(prepared, claim.extension, "holder", claimed)
     if key == prepared.write.key:
         return ()
     rows = yield bound.engine.compile_get(bound, (key,))
@@ -80,29 +81,30 @@ def _of_holder(prepared: PreparedWrite, side: Write, claim: Claim, claimed: Mapp
         return ()
     values = bound.values_from_row(rows[0])
     if bound.dead is not None and bound.dead({"now": now})(values):
-        return _removed(prepared, claim, key, values)
-    there = _asked(prepared, claim, "claims", values)
+        return _removed(prepared, key, values)
+    there = _asked(prepared, claim.extension, "claims", values)
     if any(side.bound.key_from(one.__dict__) == side.key for one in there):
         raise _taken(prepared, claim)
     return ()
 
 
-def _removed(prepared: PreparedWrite, claim: Claim, key: KeyValue, values: dict[str, Any]) -> Iterable[Write]:
-    """The removal of a dead row, if it is dead then, and of what the extension keeps beside it."""
+def _removed(prepared: PreparedWrite, key: KeyValue, values: dict[str, Any]) -> Iterable[Write]:
+    """The removal of a dead row, if it is dead then, and of all that it claims."""
     bound, now = prepared.bound, prepared.context.now
     assert bound.chain.evict is not None
     context = WriteContext("delete", "delete", bound.model, key, dict(values), values, now)
-    beside = _asked(prepared, claim, "write_beside", context, ())
     dead = Write("delete", bound, key, condition=substitute(bound.chain.evict, {"now": now}))
-    return (dead, *[side_write(bound, context, claim.extension, one) for one in beside])
+    claiming = bound.chain.claiming
+    beside = [(one, side) for one in claiming for side in _asked(prepared, one, "write_beside", context, ())]
+    return (dead, *[side_write(bound, context, one, side) for one, side in beside])
 
 
-def _asked(prepared: PreparedWrite, claim: Claim, hook: str, *args: Any) -> Any:
+def _asked(prepared: PreparedWrite, extension: BackendExtension, hook: str, *args: Any) -> Any:
     try:
-        told = getattr(claim.extension, hook)(*args)
+        told = getattr(extension, hook)(*args)
         return told if hook == "holder" else list(told)
     except Exception as error:
-        owner = type(claim.extension).__qualname__
+        owner = type(extension).__qualname__
         raise hook_failed(prepared.bound, owner, hook, prepared.write.key, error) from error
 
 

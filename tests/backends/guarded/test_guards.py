@@ -405,3 +405,61 @@ def test_a_row_is_found_by_its_guard_where_the_engine_would_look_at_all_rows():
     backend.create(User, {"id": "a", "email": "x", "number": 7})
     assert backend.get(User, email="x")["id"] == backend.get(User, number="7")["id"] == "a"
     assert backend.get(User, email="nobody") is None
+
+
+# -- between two looks -----------------------------------------------------------------------------------------------
+
+
+class Meddling(GuardedMemory):
+    """Lets somebody else act after a row of a model was read by its key."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.meddle: list[Any] = []
+
+    def compile_get(self, bound, keys):
+        plan = super().compile_get(bound, keys)
+
+        def read() -> Any:
+            rows = plan()
+            if bound.model is self.model and self.meddle:
+                self.meddle.pop()()
+            return rows
+
+        return read
+
+
+def test_a_holder_that_comes_back_while_it_is_looked_at_keeps_its_value():
+    backend = Meddling(User)
+    bound = backend.bound(User)
+    backend.create(User, {"id": "a", "email": "x"})
+    backend.execute(backend.compile_writes(bound, (Write("delete", bound, ("a",)),)))
+    backend.meddle.append(lambda: backend.create(User, {"id": "a", "email": "x"}))
+    with pytest.raises(DuplicateKeyError):
+        backend.create(User, {"id": "b", "email": "x"})
+    assert backend.get(User, id="b") is None
+
+
+def test_a_dead_holder_that_is_created_anew_while_it_is_looked_at_stays(clock):
+    backend = Meddling(Lease)
+    backend.clock = clock
+    for anew, allowed in (({"slot": "s"}, False), ({"slot": "t"}, True)):
+        backend.clear()
+        backend.create(Lease, {"id": "a", "slot": "s", "expires_in": 10})
+        clock.forward(seconds=10)
+        backend.meddle.append(lambda anew=anew: backend.create(Lease, {"id": "a", **anew}))
+        error = refusal(lambda: backend.create(Lease, {"id": "b", "slot": "s"}))
+        assert (error is None) is allowed
+        assert backend.get(Lease, id="a")["slot"] == anew["slot"]
+
+
+def test_a_guard_that_is_let_go_while_it_is_looked_at_is_taken():
+    backend = Meddling(User)
+    backend.create(User, {"id": "a", "email": "x"})
+    holder = backend.query(User).get()
+    backend.meddle.append(lambda: backend.meddle.append(lambda: None) or backend.delete(User, holder))
+    with pytest.raises(DuplicateKeyError):  # it was held when it was looked at
+        backend.create(User, {"id": "b", "email": "x"})
+    backend.create(User, {"id": "c", "email": "x"})
+    assert list(guards_of(backend).values()) == ['["c"]']
