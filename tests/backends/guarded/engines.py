@@ -8,7 +8,7 @@ from typing import Any
 from mixstore import Backend, Capability
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
-from mixstore_extensions.unique import UniqueGuard
+from mixstore_extensions.guards import UniqueGuard
 
 NO_UNIQUE = ~(Capability.UNIQUE | Capability.PARTIAL_UNIQUE)
 

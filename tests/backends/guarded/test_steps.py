@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mixstore import Field, MixstoreError, Model
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_extensions import TTL, SoftDelete
-from mixstore_extensions.unique import UniqueGuard
+from mixstore_extensions.guards import UniqueGuard
 from tests.backends.guarded.engines import GuardedMemory, GuardedSQLite
 from tests.backends.shared.support import Clock, examples
 
