@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import DuplicateKeyError, Write
+from mixstore import BatchError, DuplicateKeyError, Write
 from mixstore_extensions.guards import UniqueGuard
 from tests.backends.guarded.engines import GuardedMemory, guards_of
 from tests.backends.guarded.models import Lease, Page, User
@@ -55,6 +55,11 @@ def test_an_upsert_guards_a_row_that_had_no_guard_yet(use, backend):
     backend.execute(backend.compile_writes(bound, (Write("create", bound, ("a",), row),)))
     User.batch_upsert(User.all())
     assert guards_of(backend) == {email("x"): '["a"]'}
+    row["id"] = "b"
+    backend.execute(backend.compile_writes(bound, (Write("create", bound, ("b",), row),)))
+    with pytest.raises(BatchError) as caught:
+        User.batch_upsert(User.where().order_by("id").all())
+    assert list(caught.value.failed) == [1]
 
 
 def test_a_dead_holder_is_removed_with_all_of_its_guards(use, backend, clock):
