@@ -82,8 +82,8 @@ class Guards(BackendExtension):
                 yield SideWrite("delete", UniqueGuard.model_construct(value=value), condition=mine)
         if not after:
             return
-        dies = self._bound.chain.death(context.final)
-        if context.operation == "update" and context.previous and dies == self._bound.chain.death(context.previous):
+        dies = self._bound.death(context.final)
+        if context.operation == "update" and context.previous and dies == self._bound.death(context.previous):
             after = {value: names for value, names in after.items() if value not in before}
         for value, names in after.items():
             guard = UniqueGuard(value=value, owner=owner, token=uuid4().hex, dies=dies)

@@ -53,9 +53,9 @@ class Unique(Mixin):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        own = vars(cls).get("Meta")
+        abstract = vars(vars(cls).get("Meta", object)).get("abstract")
         told = next((meta for base in cls.__mro__ if hasattr(meta := vars(base).get("Meta"), "unique_together")), None)
-        if told is not None and not getattr(own, "abstract", False):
+        if told is not None and not abstract:
             _check_groups(cls, told.unique_together)
 
 
@@ -82,8 +82,9 @@ def _check_groups(model: type[Any], groups: Any) -> None:
 
 def _check_plain(schema: ModelSchema, groups: Iterable[Sequence[str]]) -> None:
     for name in (name for names in groups for name in names):
-        if not schema.fields[name].type.orderable:
+        spec = schema.field(name, "has a Meta.unique_together that names no field:")
+        if not spec.type.orderable:
             raise SchemaError(
-                f"{schema.name}.{name}: unique_together needs plain values of one kind, not {schema.fields[name].type}",
+                f"{schema.name}.{name}: unique_together needs plain values of one kind, not {spec.type}",
                 model=schema.model,
             )

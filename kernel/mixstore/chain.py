@@ -16,8 +16,6 @@ from mixstore.selection import Candidate, options_of, select
 from mixstore.tracing import TracedStep
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mixstore.schema import ModelSchema
     from mixstore.write import Operation
 
@@ -92,7 +90,7 @@ class Chain:
     """Which rows don't hold their unique values; None if all do."""
     unique: tuple[str, ...] = ()
     """The unique fields that are the engine's to keep so; others are an extension's."""
-    dies: tuple[Callable[..., Any], ...] = ()
+    dies: tuple[tuple[BackendExtension, Callable[..., Any]], ...] = ()
     claiming: tuple[BackendExtension, ...] = ()
     finders: dict[str, BackendExtension] = field(default_factory=dict)
     """Whose claims find the row with a value of a unique field, where the engine would have to look at all rows."""
@@ -106,11 +104,6 @@ class Chain:
         if options.get(PHYSICAL):
             return asked
         return self.rewrites.get(asked, asked)  # type: ignore[return-value]
-
-    def death(self, values: Mapping[str, Any]) -> datetime | None:
-        """When a row with these values dies of itself; None if that is never, or not sure."""
-        told = [moment for dies in self.dies if (moment := dies(values)) is not None]
-        return min(told) if told else None
 
     @property
     def empty(self) -> bool:
@@ -171,6 +164,7 @@ def _check_unique(schema: ModelSchema, backend: Backend, chain: Chain, enforced:
                 f"{schema.name}.{name} is unique, which {backend.backend_name} can't enforce",
                 model=schema.model,
                 backend=backend.backend_name,
+                hint="it lacks UNIQUE, and no extension that is active there does it",
             )
     for name in (name for names in enforced for name in names if name in chain.opaque):
         raise ConfigurationError(f"{schema.name}.{name} is to be unique, and its stored value is replaced")
@@ -236,7 +230,7 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         chain.evict = disjunction(*[expr for _, expr in chain.dead])
     if chain.veiled:
         chain.veil = disjunction(*[expr for _, expr in chain.veiled])
-    chain.dies = tuple(hook for _, hook in hooks("dies"))
+    chain.dies = hooks("dies")
     chain.unique = schema.unique if Capability.UNIQUE in backend.capabilities else ()
     freeing = [one for one, _ in hooks("frees_unique")] if schema.unique or hooks("enforces") else []
     freed = [expr for _, expr in _expressions(schema, freeing, "frees_unique")]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import ConflictError
 from mixstore.expressions import Compare, conjunction, substitute
-from mixstore.failures import failure, hook_failed
+from mixstore.failures import NOTHING_STORED, failure, hook_failed
 from mixstore.prepare import side_write
 from mixstore.write import Outcome, Write, WriteContext
 
 if TYPE_CHECKING:
+    from mixstore.bound import Bound
     from mixstore.extension import BackendExtension
     from mixstore.prepared import PreparedWrite
     from mixstore.write import Claim, KeyValue
@@ -66,14 +67,15 @@ def settle(prepared: PreparedWrite, outcome: Outcome, before: Sequence[PreparedW
     beside = yield from _of_holder(prepared, side, side.claim, claimed)
     unchanged = conjunction(*[Compare((name,), "eq", value) for name, value in claimed.items()])
     mine = Write("upsert", side.bound, side.key, side.record, condition=unchanged, claim=side.claim, dies=side.dies)
-    more = [one for one in beside if not any(_same_place(one, there) for there in write.side_writes)]
+    there = [*write.side_writes, *(one for other in before for one in other.write.side_writes)]
+    more = [one for one in beside if not any(_same_place(one, other) for other in there)]
     write.side_writes = (*more, *[mine if one is side else one for one in write.side_writes])
 
 
 def _of_holder(prepared: PreparedWrite, side: Write, claim: Claim, claimed: Mapping[str, Any]) -> Steps:
     """What goes with a claim that is taken over: its holder, if that is dead, and the holder's other claims."""
     bound, now = prepared.bound, prepared.context.now
-    key = _asked(prepared, claim.extension, "holder", claimed)
+    key = asked(bound, prepared.write.key, claim.extension, "holder", claimed)
     if key == prepared.write.key:
         return ()
     rows = yield bound.engine.compile_get(bound, (key,))
@@ -82,7 +84,7 @@ def _of_holder(prepared: PreparedWrite, side: Write, claim: Claim, claimed: Mapp
     values = bound.values_from_row(rows[0])
     if bound.dead is not None and bound.dead({"now": now})(values):
         return _removed(prepared, key, values)
-    there = _asked(prepared, claim.extension, "claims", values)
+    there = asked(bound, prepared.write.key, claim.extension, "claims", values)
     if any(side.bound.key_from(one.__dict__) == side.key for one in there):
         raise _taken(prepared, claim)
     return ()
@@ -95,17 +97,26 @@ def _removed(prepared: PreparedWrite, key: KeyValue, values: dict[str, Any]) -> 
     context = WriteContext("delete", "delete", bound.model, key, dict(values), values, now)
     dead = Write("delete", bound, key, condition=substitute(bound.chain.evict, {"now": now}))
     claiming = bound.chain.claiming
-    beside = [(one, side) for one in claiming for side in _asked(prepared, one, "write_beside", context, ())]
+    beside = [
+        (one, side) for one in claiming for side in asked(bound, prepared.write.key, one, "write_beside", context, ())
+    ]
     return (dead, *[side_write(bound, context, one, side) for one, side in beside])
 
 
-def _asked(prepared: PreparedWrite, extension: BackendExtension, hook: str, *args: Any) -> Any:
+def asked(
+    bound: Bound,
+    key: KeyValue | None,
+    extension: BackendExtension,
+    hook: str,
+    *args: Any,
+    effect: str = NOTHING_STORED,
+) -> Any:
+    """What an extension says of claims; its errors come with their place."""
     try:
         told = getattr(extension, hook)(*args)
         return told if hook == "holder" else list(told)
     except Exception as error:
-        owner = type(extension).__qualname__
-        raise hook_failed(prepared.bound, owner, hook, prepared.write.key, error) from error
+        raise hook_failed(bound, type(extension).__qualname__, hook, key, error, effect) from error
 
 
 def _same_place(one: Write, other: Write) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
+from mixstore.claims import asked
 from mixstore.errors import NotFoundError, QueryError, ValidationError, nearest
 from mixstore.expressions import Compare
+from mixstore.failures import NOTHING_READ
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
@@ -119,12 +121,13 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
 def _get_claimed(bound: Bound, name: str, value: Any) -> Steps:
     """The row by the claim that stands for its value, which only counts while the row is there and has it."""
     extension = bound.chain.finders[name]
-    (claim,) = extension.claims({name: value})
+    (claim,) = asked(bound, None, extension, "claims", {name: value}, effect=NOTHING_READ)
     other = bound.backend.bound(type(claim))
-    claims = yield bound.engine.compile_get(other, (required_key(other, claim),))
-    if claims[0] is None:
+    rows = yield bound.engine.compile_get(other, (required_key(other, claim),))
+    if rows[0] is None:
         return None
-    key = extension.holder(other.values_from_row(claims[0]))
+    claimed = other.values_from_row(rows[0])
+    key = asked(bound, None, extension, "holder", claimed, effect=NOTHING_READ)
     rows = yield _point(bound, key)
     (values,) = _seen(bound, rows)
     return None if values is None or values[name] != value else bound.load(rows[0], key, values)

@@ -322,5 +322,5 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
         condition,
         contested=side.contested,
         claim=None if side.claims is None else Claim(extension, side.claims),
-        dies=bound.chain.death(context.final) if side.linked else None,
+        dies=bound.death(context.final) if side.linked else None,
     )

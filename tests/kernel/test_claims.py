@@ -182,9 +182,9 @@ def test_the_earliest_of_several_deaths_counts(store):
         id: str = Field(primary_key=True)
 
     later = AT.replace(year=2027)
-    death = store.bound(Both).chain.death
+    death = store.bound(Both).death
     assert (death({"until": None}), death({"until": later})) == (AT, AT)
-    death = store.bound(One).chain.death
+    death = store.bound(One).death
     assert (death({"until": None}), death({"until": later})) == (None, later)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixstore import Field, Model
+from mixstore import Field, Key, Model
 from mixstore_extensions import TTL, Counters, SoftDelete, Versioned
 
 
@@ -30,6 +30,15 @@ class Page(SoftDelete, Model):
 class Rank(Counters, Model):
     id: str = Field(primary_key=True)
     place: int = Field(unique=True)
+
+
+class Task(Model):
+    class Meta:
+        key = Key("LIST#{owner}", "TASK#{number:04d}")
+
+    owner: str
+    number: int
+    code: str | None = Field(None, unique=True)
 
 
 class Odd(Model):

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from mixstore import (
+    BackendExtension,
     BatchError,
     Capability,
     ConfigurationError,
     DuplicateKeyError,
+    Field,
+    HookError,
+    Mixin,
+    Model,
+    Q,
     UnsupportedOperationError,
     VersionConflictError,
     Write,
@@ -21,7 +27,7 @@ from mixstore.registry import current
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_extensions.guards import UniqueGuard
 from tests.backends.guarded.engines import GuardedMemory, guards_of
-from tests.backends.guarded.models import Lease, Odd, Rank, User
+from tests.backends.guarded.models import Lease, Odd, Rank, Task, User
 from tests.backends.shared.support import ids, refusal, together
 
 
@@ -84,6 +90,16 @@ def test_a_key_of_several_parts_is_told_whole(use, backend):
     Odd.create(first=1, second='2"]', code="c")
     assert list(guards_of(backend).values()) == ['[1,"2\\"]"]']
     assert Odd.get(code="c").second == '2"]'
+
+
+def test_a_rendered_key_is_told_as_it_is_stored(use, backend):
+    use(Task)
+    Task.create(owner="ann", number=1, code="c")
+    assert guards_of(backend) == {'["Task","code",["c"]]': '["LIST#ann","TASK#0001"]'}
+    assert refusal(lambda: Task.create(owner="bob", number=1, code="c")).field == "code"
+    assert Task.get(code="c").owner == "ann"
+    Task.get(owner="ann", number=1).delete()
+    Task.create(owner="bob", number=1, code="c")
 
 
 def test_what_is_not_stored_leaves_no_guard(use, backend):
@@ -250,3 +266,31 @@ def test_a_row_is_found_by_its_guard_where_the_engine_would_look_at_all_rows():
     backend.create(User, {"id": "a", "email": "x", "number": 7})
     assert backend.get(User, email="x")["id"] == backend.get(User, number="7")["id"] == "a"
     assert backend.get(User, email="nobody") is None
+
+
+def test_a_row_that_frees_its_value_and_can_be_seen_is_found_by_a_query():
+    class Retiring(Mixin):
+        stage: str = "here"
+
+        class Freeing(BackendExtension):
+            def frees_unique(self):
+                return Q(stage="gone")
+
+    class Car(Retiring, Model):
+        id: str = Field(primary_key=True)
+        plate: str = Field(unique=True)
+
+    backend = GuardedMemory()
+    backend.create(Car, {"id": "a", "plate": "X", "stage": "gone"})
+    assert guards_of(backend) == {}
+    assert backend.get(Car, plate="X")["id"] == "a"
+    backend.create(Car, {"id": "b", "plate": "X"})
+    with pytest.raises(DuplicateKeyError):
+        backend.query(Car).filter(id="a").update(stage="here")
+
+
+def test_a_guard_that_can_not_be_read_is_an_error_that_names_the_hook():
+    backend = GuardedMemory()
+    backend.create(UniqueGuard, {"value": email("x"), "owner": "?", "token": ""})
+    with pytest.raises(HookError, match=r"holder raised JSONDecodeError: .*; nothing was read"):
+        backend.get(User, email="x")
