@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,10 @@ class TTL(Mixin):
 
         def dead(self, now: Deferred) -> Q:
             return Q(expires_at__lte=now)
+
+        def dies(self, values: Mapping[str, Any]) -> datetime | None:
+            expires_at: datetime | None = values["expires_at"]
+            return expires_at
 
     @query_method
     def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mixstore import claims
 from mixstore.amounts import Amount, amount
 from mixstore.backend import Capability
 from mixstore.beside import Found, StoredRow, read_beside
@@ -143,8 +144,8 @@ def add(bound: Bound, instance: Any, state: State | None, amounts: Mapping[str, 
         if transaction is not None:
             transaction.add(prepared)
             return instance
-        outcomes = yield bound.engine.compile_writes(bound, (prepared.write,))
-        outcome = yield from prepared.told(outcomes[0])
+        outcome = yield from claims.executed(prepared)
+        outcome = yield from prepared.told(outcome)
         try:
             prepared.finish(outcome)
         except (ConflictError, NotFoundError) as error:

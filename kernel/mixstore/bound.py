@@ -138,6 +138,18 @@ class Bound:
         wanted = conjunction(seen, asked)
         return None if wanted == TRUE else prepared(wanted)
 
+    def death(self, values: Mapping[str, Any]) -> datetime | None:
+        """When a row with these values dies of itself; None if that is never, or not sure."""
+        moments: list[datetime] = []
+        for extension, dies in self.chain.dies:
+            try:
+                moment = dies(values)
+            except Exception as error:
+                raise hook_failed(self, type(extension).__qualname__, "dies", None, error) from error
+            if moment is not None:
+                moments.append(moment)
+        return min(moments) if moments else None
+
     def visible(self, now: datetime, options: Mapping[str, Any] = NO_OPTIONS) -> Matcher:
         """What tells of a row's values whether it may be seen at that moment, under these query options."""
         wanted = self._point_filter(options) if options else self.point_filter

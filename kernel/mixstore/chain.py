@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, varies
+from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, paths, varies
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
 from mixstore.registry import current
@@ -88,6 +88,12 @@ class Chain:
     """Which rows are there but can't be seen; None if all can."""
     freed: Expr | None = None
     """Which rows don't hold their unique values; None if all do."""
+    unique: tuple[str, ...] = ()
+    """The unique fields that are the engine's to keep so; others are an extension's."""
+    dies: tuple[tuple[BackendExtension, Callable[..., Any]], ...] = ()
+    claiming: tuple[BackendExtension, ...] = ()
+    finders: dict[str, BackendExtension] = field(default_factory=dict)
+    """Whose claims find the row with a value of a unique field, where the engine would have to look at all rows."""
 
     side_models: tuple[type[Any], ...] = ()
     beside: tuple[tuple[BackendExtension, Callable[..., Any], Callable[..., Any]], ...] = ()
@@ -147,13 +153,40 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
     ):
         if names and capability not in backend.capabilities:
             hints.append(Entry(option, None, "inactive", f"{', '.join(names)}: the backend lacks {capability.name}"))
-    if schema.unique and Capability.UNIQUE not in backend.capabilities:
-        raise UnsupportedOperationError(
-            f"{schema.name}.{schema.unique[0]} is unique, which {backend.backend_name} can't enforce",
-            model=schema.model,
-            backend=backend.backend_name,
-        )
     return hints
+
+
+def _check_unique(schema: ModelSchema, backend: Backend, chain: Chain, enforced: Iterable[tuple[str, ...]]) -> None:
+    """Each unique field is kept so by the engine or an extension, which must see its values as they are."""
+    for name in schema.unique:
+        if name not in chain.unique and (name,) not in enforced:
+            raise UnsupportedOperationError(
+                f"{schema.name}.{name} is unique, which {backend.backend_name} can't enforce",
+                model=schema.model,
+                backend=backend.backend_name,
+                hint="it lacks UNIQUE, and no extension that is active there does it",
+            )
+    for name in (name for names in enforced for name in names if name in chain.opaque):
+        raise ConfigurationError(f"{schema.name}.{name} is to be unique, and its stored value is replaced")
+
+
+def _enforced(schema: ModelSchema, active: list[BackendExtension], chain: Chain) -> list[tuple[str, ...]]:
+    """The fields that extensions keep unique.
+
+    Those extensions read the row before they write; what tells whether it holds its values, and how long, must then
+    still be the same when it is written.
+    """
+    exprs = [expr for expr in (chain.evict, chain.freed) if expr is not None]
+    deciding = dict.fromkeys(path[0] for expr in exprs for path in paths(expr))
+    enforced: list[tuple[str, ...]] = []
+    for one in active:
+        groups = [tuple(names) for names in _told(schema, one, "enforces", schema.model)]
+        for name in (name for names in groups for name in names):
+            schema.field(name, f"lacks the field that {type(one).__qualname__} keeps unique:")
+        for operation in one.reads if groups else ():
+            chain.reads[operation] = tuple(dict.fromkeys((*chain.reads[operation], *deciding)))
+        enforced += groups
+    return enforced
 
 
 def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, BackendExtension]) -> None:
@@ -197,21 +230,30 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         chain.evict = disjunction(*[expr for _, expr in chain.dead])
     if chain.veiled:
         chain.veil = disjunction(*[expr for _, expr in chain.veiled])
-    freeing = [one for one, _ in hooks("frees_unique")] if schema.unique else []
+    chain.dies = hooks("dies")
+    chain.unique = schema.unique if Capability.UNIQUE in backend.capabilities else ()
+    freeing = [one for one, _ in hooks("frees_unique")] if schema.unique or hooks("enforces") else []
     freed = [expr for _, expr in _expressions(schema, freeing, "frees_unique")]
     if freed:
-        chain.freed = _fixed(schema, backend, disjunction(*freed), freeing)
+        chain.freed = _fixed(schema, backend, chain.unique, disjunction(*freed), freeing)
+    _check_unique(schema, backend, chain, _enforced(schema, active, chain))
+    chain.claiming = tuple(one for one, _ in hooks("claims"))
+    if Capability.INDEXES not in backend.capabilities and {*freed} <= {expr for _, expr in chain.veiled}:
+        groups = [(one, names) for one in chain.claiming for names in one.enforces(schema.model)]
+        chain.finders = {names[0]: one for one, names in groups if len(names) == 1}
     return chain
 
 
-def _fixed(schema: ModelSchema, backend: Backend, freed: Expr, by: list[BackendExtension]) -> Expr:
-    """What frees unique values, if the backend can do it and it is the same at all times."""
+def _fixed(
+    schema: ModelSchema, backend: Backend, unique: tuple[str, ...], freed: Expr, by: list[BackendExtension]
+) -> Expr:
+    """What frees unique values, if it is the same at all times, and the backend can do it for those that it keeps."""
     who = ", ".join(type(one).__qualname__ for one in by)
     if varies(freed):
         raise ConfigurationError(f"{who}.frees_unique on {schema.name}: it can't hold an operand that varies")
-    if Capability.PARTIAL_UNIQUE not in backend.capabilities:
+    if unique and Capability.PARTIAL_UNIQUE not in backend.capabilities:
         raise UnsupportedOperationError(
-            f"{who} frees unique values of {schema.name} ({', '.join(schema.unique)}), "
+            f"{who} frees unique values of {schema.name} ({', '.join(unique)}), "
             f"which {backend.backend_name} can't do: it lacks PARTIAL_UNIQUE",
             model=schema.model,
             backend=backend.backend_name,

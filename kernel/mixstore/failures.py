@@ -41,9 +41,10 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
         hint = "that row is out of sight here" if unseen else "upsert() replaces, save() of a loaded row updates"
         return DuplicateKeyError(f"{name} exists already", hint=hint, **where)
     if outcome.status == "unique":
-        return DuplicateKeyError(
-            f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where
-        )
+        told = f"{name}.{outcome.field} is unique, and the value is taken"
+        if outcome.field not in bound.schema.fields:
+            told = f"{name}: {outcome.field} are unique together, and the values are taken"
+        return DuplicateKeyError(told, field=outcome.field, **where)
     if outcome.status == "missing":
         return NotFoundError(f"{name} to {operation} is not there", **where)
     return ConflictError(f"{name} changed while it was written; nothing was stored", **where)

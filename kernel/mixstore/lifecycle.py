@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from mixstore import claims
 from mixstore.assigning import assign
 from mixstore.beside import likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
@@ -304,9 +305,9 @@ def write(
         if open_transaction is not None:
             open_transaction.add(prepared)
             return target
-        outcomes = yield bound.engine.compile_writes(bound, (prepared.write,))
+        outcome = yield from claims.executed(prepared)
         try:
-            prepared.finish(outcomes[0])
+            prepared.finish(outcome)
         except StaleReadError:
             continue
         return target
@@ -341,11 +342,18 @@ def _read_first(bound: Bound, operation: Operation, source: Any, state: State | 
 def commit(writes: list[PreparedWrite]) -> Steps:
     """All buffered writes in one atomic execute; then instances change and after-hooks run. Returns how many rows."""
     bound = writes[0].bound
+    disputes = 0
     while True:
         outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
         refused = next((pair for pair in zip(writes, outcomes, strict=True) if _refuses(*pair)), None)
         if refused is None:
             break
+        if refused[1].disputed:
+            disputes += 1
+            if disputes > claims.ATTEMPTS * len(writes):
+                raise claims.unsettled(refused[0])
+            yield from claims.settle(*refused, writes[: writes.index(refused[0])])
+            continue
         if not refused[0].in_vain(refused[1]):
             refused[0].finish(refused[1])
         writes = [one for one in writes if one is not refused[0]]

@@ -19,6 +19,7 @@ from mixstore.state import State
 from mixstore.write import (
     REMOVE,
     Add,
+    Claim,
     Condition,
     Operation,
     SideWrite,
@@ -155,7 +156,7 @@ def prepare_write(
         changes,
         condition=None if wanted is TRUE else wanted,
         evict=None if evict is None else substitute(evict, {"now": now}),
-        side_writes=tuple(_side_write(bound, side) for side in side_writes),
+        side_writes=tuple(side_write(bound, context, extension, side) for extension, side in side_writes),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
     return kind(bound, asked, candidate, target, context, write, conditions, visibility)
@@ -189,9 +190,9 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
 
 def _before_write(
     bound: Bound, candidate: Any, context: WriteContext, added: dict[str, Any]
-) -> tuple[list[Condition], list[SideWrite]]:
+) -> tuple[list[Condition], list[tuple[BackendExtension, SideWrite]]]:
     conditions: list[Condition] = []
-    side_writes: list[SideWrite] = []
+    side_writes: list[tuple[BackendExtension, SideWrite]] = []
     values = candidate.__dict__
     for extension, hook in bound.chain.before_write:
         change = _called(bound, extension, "before_write", context.key, hook, context)
@@ -217,7 +218,7 @@ def _before_write(
             if not isinstance(side, SideWrite):
                 owner = type(extension).__qualname__
                 raise hook_gave(bound, owner, "before_write", context.key, "side writes that are a SideWrite", side)
-            side_writes.append(side)
+            side_writes.append((extension, side))
     return conditions, side_writes
 
 
@@ -301,12 +302,25 @@ def _no_longer_matches(stored: Mapping[str, Any]) -> Exception:
     return ConflictError("the row no longer matches the query")
 
 
-def _side_write(bound: Bound, side: SideWrite) -> Write:
+def side_write(bound: Bound, context: WriteContext, extension: BackendExtension, side: SideWrite) -> Write:
     """A row of an internal model: through its adapter, on the same backend, with no chain."""
     other = bound.backend.bound(type(side.instance))
     key = required_key(other, side.instance)
+    condition = None
+    if side.condition is not None:
+        expr = lookups.resolve(other.schema, side.condition, current().lookups)
+        condition = substitute(expr, {"now": context.now})
     if side.op == "delete":
-        return Write("delete", other, key)
+        return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)
-    changes = dict(record) if side.op == "update" else None
-    return Write(side.op, other, key, record, changes, contested=side.contested)
+    return Write(
+        side.op,
+        other,
+        key,
+        record,
+        dict(record) if side.op == "update" else None,
+        condition,
+        contested=side.contested,
+        claim=None if side.claims is None else Claim(extension, side.claims),
+        dies=bound.death(context.final) if side.linked else None,
+    )

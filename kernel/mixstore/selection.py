@@ -82,6 +82,10 @@ def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
     nowhere = f"{schema.name} on {backend.backend_name}: {why}"
     inactive = {one.name: nowhere for one in found if one.name not in best}
     for name, one in best.items():
+        needless = one.extension.unless and all(one in backend.capabilities for one in one.extension.unless)
+        if needless:
+            inactive[name] = f"the engine enforces it: {', '.join(str(one.name) for one in one.extension.unless)}"
+            continue
         enabled = settings.enable is None or name in (*settings.enable, *settings.apply)
         if enabled and name not in settings.disable:
             active[name] = one

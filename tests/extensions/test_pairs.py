@@ -20,12 +20,14 @@ from mixstore.registry import current
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions import tenant, without_tenant
+from tests.backends.guarded.engines import GuardedMemory
 from tests.backends.shared.support import NOON, ids, paged, refusal
 from tests.extensions.paired import COMBINATIONS, LONG, SECRET, World
 
 BACKENDS: Any = {
     "memory": lambda folder: InMemoryBackend(),
     "sqlite": lambda folder: SQLiteBackend(folder / "store.db", timeout=60, synchronous="off"),
+    "guarded": lambda folder: GuardedMemory(),
 }
 
 
@@ -53,6 +55,7 @@ def world(request, names, tmp_path) -> Iterator[World]:
         backend.initialize(made.model)
         with tenant("a"):
             yield made
+            made.check_guards()
         made.model.bind(None)
 
 

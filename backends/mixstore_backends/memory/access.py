@@ -31,7 +31,7 @@ def choose(schema: ModelSchema, table: Table, where: Expr, order: tuple[Order, .
     equal = {term.path[0]: term.value for term in told if term.lookup == "eq"}
     if not schema.hidden_key and all(equal.get(name) is not None for name in schema.key_fields):
         return _point(tuple(equal[name] for name in schema.key_fields))
-    for name in schema.unique if table.freed is None else ():
+    for name in table.unique if table.freed is None else ():
         if equal.get(name) is not None:
             return _unique(name, equal[name])
     for term in told:

@@ -119,9 +119,9 @@ class InMemoryBackend(PlannedBackend):
             entity = self.adapter.get_entity_type(bound.model)
             table = self._tables.get(entity)
             if table is None:
-                table = self._tables[entity] = Table(bound.schema, bound.chain.freed)
+                table = self._tables[entity] = Table(bound.schema, bound.chain.unique, bound.chain.freed)
             else:  # a class that was defined anew; instances of the old one may still write here
-                table.reshape(bound.schema, bound.chain.freed)
+                table.reshape(bound.schema, bound.chain.unique, bound.chain.freed)
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:

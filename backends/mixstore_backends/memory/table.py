@@ -102,26 +102,27 @@ class Index:
 class Table:
     """The rows of one entity by key; unique values and indexed fields are kept beside them."""
 
-    def __init__(self, schema: ModelSchema, freed: Expr | None = None) -> None:
+    def __init__(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None = None) -> None:
         self.reshaped = False
         """Whether rows may lack fields, or have more, since they were written for another class."""
         self.rows: dict[KeyValue, Record] = {}
-        self._shape(schema, freed)
+        self._shape(schema, unique, freed)
 
-    def reshape(self, schema: ModelSchema, freed: Expr | None = None) -> None:
+    def reshape(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None = None) -> None:
         """Keep the rows for a class that is defined anew."""
         rows = list(self.rows.items())
         self.reshaped = True
         self.rows.clear()
-        self._shape(schema, freed)
+        self._shape(schema, unique, freed)
         for key, record in rows:
             self.put(key, record, None)
 
-    def _shape(self, schema: ModelSchema, freed: Expr | None) -> None:
+    def _shape(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None) -> None:
         self.freed: Matcher | None = None if freed is None else matcher(freed)
-        self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in schema.unique}
-        # rows that don't hold their unique values are found by an index instead
-        self.indexed = schema.indexed if freed is None else tuple(dict.fromkeys((*schema.indexed, *schema.unique)))
+        self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in unique}
+        # rows that don't hold their unique values here are found by an index instead
+        others = [name for name in schema.unique if freed is not None or name not in unique]
+        self.indexed = tuple(dict.fromkeys((*schema.indexed, *others)))
         self.indexes: dict[str, Index] = {name: Index() for name in self.indexed}
         self._keys = SortedForms(key_form)
         self._add_key = self._keys.add

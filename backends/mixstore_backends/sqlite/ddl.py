@@ -109,7 +109,7 @@ def create_index(table: Table, field: str) -> str:
 def holding(table: Table) -> str:
     """The WHERE of unique indexes: which rows hold their unique values. An index takes no parameters."""
     freed = table.bound.chain.freed
-    if freed is None:
+    if freed is None or not table.unique:
         return ""
     where = table.compiler.where(~freed)
     literals = [_literal(value) for value in where.sql.parameters]

@@ -83,7 +83,7 @@ class Table:
         only = self.keys[0]
         self.rowid = only if len(self.keys) == 1 and only.form == "int" else None
         self.rowid_sql = quoted(ROWID) if self.rowid is None else self.rowid.sql
-        self.unique = tuple(name for name in schema.unique if name not in opaque)
+        self.unique = tuple(name for name in bound.chain.unique if name not in opaque)
         self.searchable = tuple(name for name in schema.searchable if name not in opaque)
         self.index_names = index_names(self)
         self._check()
@@ -198,7 +198,8 @@ class Table:
 def index_names(table: Table) -> dict[str, str]:
     """The index of each indexed or unique field. The dot keeps names of different tables apart: no field has one."""
     schema, own = table.schema, {table.keys[0].name} if len(table.keys) == 1 else set()
-    names = {name: f"ix_{table.name}.{name}" for name in schema.indexed if name not in own}
+    found = (*schema.indexed, *schema.unique)  # where others keep values unique, an index still finds them
+    names = {name: f"ix_{table.name}.{name}" for name in found if name not in own}
     names.update({name: f"ux_{table.name}.{name}" for name in table.unique if name not in own})
     return {name: index for name, index in names.items() if table.columns[name].form != "opaque"}
 
