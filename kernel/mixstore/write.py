@@ -88,6 +88,11 @@ class Write:
         """Whether it adds to something."""
         return self.op == "update" and any(type(value) is Add for value in (self.changes or {}).values())
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether an engine may deliver it twice (after an answer that was lost): the second time changes nothing."""
+        return not self.adds and all(side.repeatable for side in self.side_writes)
+
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
 

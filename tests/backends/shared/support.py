@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import timezone
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from mixstore import Capability, MixstoreError
+from mixstore.testing.clock import NOON as NOON
+from mixstore.testing.clock import Clock as Clock
 
 UTC = timezone.utc
-NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 LONGER = float(os.environ.get("MIXSTORE_TEST_EXAMPLES", "1"))
 """How many times as many examples hypothesis tries; above 1 they are random, not the same in each run."""
 
@@ -36,20 +37,6 @@ def examples(count: int, **others: Any) -> settings:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
         **others,
     )
-
-
-class Clock:
-    """Gives the same moment until it is moved."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **lapse: float) -> None:
-        """Let time pass: `forward(seconds=5)`."""
-        self.now += timedelta(**lapse)
 
 
 def ids(rows: Iterable[Any]) -> list[Any]:
