@@ -117,13 +117,20 @@ class SlowPage(Fault):
 class Duplicate(Fault):
     """The request arrives twice; the first answer counts.
 
-    Only of what may be delivered twice, see `Write.repeatable`; `always` delivers twice what must not be, too.
+    Only of what may be delivered twice: writes that are `repeatable`, and no batch in which one write may free a unique
+    value that another was refused for. `always` delivers twice what must not be, too.
     """
 
     always: bool = False
 
     def fits(self, request: Request) -> bool:
-        return self.always or all(write.repeatable for write in request.writes)
+        if self.always:
+            return True
+        apart = request.kind == "batch"
+        return all(
+            write.repeatable and not (apart and write.op != "create" and write.bound.schema.unique)
+            for write in request.writes
+        )
 
 
 EVERY_FAULT: tuple[Fault, ...] = (
