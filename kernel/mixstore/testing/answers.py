@@ -112,9 +112,9 @@ def same(found: Any, expected: Any) -> bool:
     return True
 
 
-def check_same(found: list[Any], expected: list[Any]) -> None:
-    """AssertionError that shows the first answer that differs."""
-    for number, (other, reference) in enumerate(zip(found, expected, strict=True), 1):
+def check_same(found: list[Any], expected: list[Any], before: int = 0) -> None:
+    """AssertionError that shows the first answer that differs; so many came `before` them."""
+    for number, (other, reference) in enumerate(zip(found, expected, strict=True), before + 1):
         assert same(other, reference), f"answer {number} is\n{other!r}\n  instead of\n{reference!r}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from mixstore.backend import Backend
@@ -44,14 +45,12 @@ class Pair:
 
 def failure_of(subject: Subject, steps: Sequence[Step], made: Sequence[Maker]) -> Exception | None:
     """What goes wrong with these steps."""
-    pair = Pair(subject, made)
     try:
-        for step in steps:
-            pair.run(step)
+        with closing(Pair(subject, made)) as pair:
+            for step in steps:
+                pair.run(step)
     except Exception as error:
         return error
-    finally:
-        pair.close()
     return None
 
 

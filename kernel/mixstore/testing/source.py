@@ -53,10 +53,8 @@ class Imports:
     def lines(self) -> list[str]:
         """The statements, sorted."""
         modules = [f"import {name}" for name in sorted(self._modules)]
-        return [
-            *modules,
-            *(f"from {module} import {', '.join(sorted(self._names[module]))}" for module in sorted(self._names)),
-        ]
+        named = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self._names.items())]
+        return [*modules, *named]
 
 
 def source(value: Any, imports: Imports) -> str:
