@@ -52,7 +52,7 @@ def differential_machine(
         every.update(one.columns)
     subject = Subject(brings, key, every)
     script(subject, (), reference, make_backend)
-    body = {"subject": subject, "made": (reference, make_backend)}
+    body = {"subject": subject, "made": (reference, make_backend), "scripts": {}}
     machine = cast("type[RuleBasedStateMachine]", type("DifferentialMachine", (_Differential,), body))
     machine.TestCase.settings = quick(30)
     return machine
@@ -75,6 +75,7 @@ def quick(examples: int, steps: int = 30) -> settings:
         deadline=None,
         derandomize=True,
         database=None,
+        report_multiple_bugs=False,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -83,6 +84,7 @@ def quick(examples: int, steps: int = 30) -> settings:
 class _Differential(RuleBasedStateMachine):
     subject: ClassVar[Subject]
     made: ClassVar[tuple[Maker, Maker]]
+    scripts: ClassVar[dict[str, str]]
     loaded = Bundle("loaded")
 
     def __init__(self) -> None:
@@ -109,12 +111,19 @@ class _Differential(RuleBasedStateMachine):
             try:
                 self.pair.run(step)
             except Exception as error:
-                subject, least, found = minimal(self.subject, written, self.made, error)
-                told = script(subject, least, *self.made)
-                problem = str(found) if isinstance(found, AssertionError) else f"{type(found).__name__}: {found}"
-                raise AssertionError(f"{problem}\n\nThis script reproduces it:\n\n{told}") from error
+                raise AssertionError(self.explained(written, error)) from error
             if kept:
                 self.steps = written
+
+    def explained(self, steps: list[Step], error: Exception) -> str:
+        """What goes wrong, and the script. Kept, since hypothesis runs an example again before it tells of it."""
+        known = repr(steps)
+        if known not in self.scripts:
+            subject, least, found = minimal(self.subject, steps, self.made, error)
+            problem = str(found) if isinstance(found, AssertionError) else f"{type(found).__name__}: {found}"
+            told = script(subject, least, *self.made)
+            self.scripts[known] = f"{problem}\n\nThis script reproduces it:\n\n{told}"
+        return self.scripts[known]
 
     def new_name(self) -> str:
         """A name for a row."""

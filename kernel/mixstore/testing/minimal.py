@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 from mixstore.backend import Backend
 from mixstore.config import connect
@@ -14,7 +14,7 @@ from mixstore.testing.source import Ask, Enter, Environment, Link, Step, Togethe
 from mixstore.testing.subject import NAME, Subject
 
 Maker = str | Callable[[], Backend]
-TRIALS = 1000
+TRIALS = 500
 """How many shorter scripts are tried at most."""
 
 
@@ -43,10 +43,62 @@ class Pair:
         self.model.bind(None)
 
 
-def failure_of(subject: Subject, steps: Sequence[Step], made: Sequence[Maker]) -> Exception | None:
-    """What goes wrong with these steps."""
+class _Search:
+    """A subject and steps that fail, and ever smaller ones that fail alike."""
+
+    def __init__(self, subject: Subject, steps: Sequence[Step], made: Sequence[Maker], error: Exception) -> None:
+        self.subject = subject
+        self.steps = list(steps)
+        self.made = made
+        self.error = error
+        self.trials = TRIALS
+        self.model = subject.model()
+
+    def smaller(self, steps: Sequence[Step], subject: Subject | None = None) -> bool:
+        """Whether these fail alike; if so, they are what is left."""
+        if not self.trials:
+            return False
+        self.trials -= 1
+        model = self.model if subject is None else subject.model()
+        error = failure_of(subject or self.subject, steps, self.made, model)
+        if type(error) is not type(self.error):
+            return False
+        self.steps, self.subject, self.model = list(steps), subject or self.subject, model
+        self.error = error
+        return True
+
+    def cut_steps(self) -> None:
+        """Leave out many steps at once, then fewer, from the end on; the last one is the one that fails."""
+        size = len(self.steps) // 2
+        while size:
+            start = len(self.steps) - 1 - size
+            while start >= 0:
+                self.smaller(self.steps[:start] + self.steps[start + size :])
+                start -= size
+            size //= 2
+
+    def cut_columns(self) -> None:
+        """Leave out columns."""
+        for name in list(self.subject.columns):
+            columns = {other: one for other, one in self.subject.columns.items() if other != name}
+            self.smaller(self.steps, self.subject._replace(columns=columns))
+
+    def shorten(self) -> None:
+        """Leave out parts of steps."""
+        for index in range(len(self.steps)):
+            while any(self.smaller(self._with(index, shorter)) for shorter in _shorter_step(self.steps[index])):
+                pass
+
+    def _with(self, index: int, step: Step) -> list[Step]:
+        return [*self.steps[:index], step, *self.steps[index + 1 :]]
+
+
+def failure_of(
+    subject: Subject, steps: Sequence[Step], made: Sequence[Maker], model: type[Model] | None = None
+) -> Exception | None:
+    """What goes wrong with these steps, if anything."""
     try:
-        with closing(Pair(subject, made)) as pair:
+        with closing(Pair(subject, made, model)) as pair:
             for step in steps:
                 pair.run(step)
     except Exception as error:
@@ -58,47 +110,28 @@ def minimal(
     subject: Subject, steps: Sequence[Step], made: Sequence[Maker], error: Exception
 ) -> tuple[Subject, list[Step], Exception]:
     """A smaller subject and fewer, shorter steps that fail alike, and how."""
-    state = (subject, list(steps), error)
-    trials = TRIALS
-    progress = True
-    while progress:
-        progress = False
-        for smaller, fewer in _smaller(state[0], state[1]):
-            trials -= 1
-            if trials < 0:
-                return state
-            found = failure_of(smaller, fewer, made)
-            if found is not None and type(found) is type(error):
-                state, progress = (smaller, fewer, found), True
-                break
-    return state
-
-
-def _smaller(subject: Subject, steps: list[Step]) -> Iterator[tuple[Subject, list[Step]]]:
-    """Everything that is a bit smaller, the largest cuts first. The last step is the one that fails."""
-    size = len(steps) // 2
-    while size:
-        for start in range(len(steps) - 1 - size, -1, -1):
-            yield subject, steps[:start] + steps[start + size :]
-        size //= 2
-    for name in subject.columns:
-        rest = {other: one for other, one in subject.columns.items() if other != name}
-        yield subject._replace(columns=rest), steps
-    for index, step in enumerate(steps):
-        for shorter in _shorter_step(step):
-            yield subject, [*steps[:index], shorter, *steps[index + 1 :]]
+    search = _Search(subject, steps, made, error)
+    before: list[Step] = []
+    while search.steps != before:
+        before = search.steps
+        search.cut_steps()
+        search.cut_columns()
+        search.shorten()
+    return search.subject, search.steps, search.error
 
 
 def _shorter_step(step: Step) -> Iterator[Step]:
     if isinstance(step, Together):
-        for index in range(len(step.steps)):
+        for index, one in enumerate(step.steps):
             yield step._replace(steps=[*step.steps[:index], *step.steps[index + 1 :]])
+            for shorter in _shorter_step(one):
+                yield step._replace(steps=[*step.steps[:index], cast("Ask", shorter), *step.steps[index + 1 :]])
     if isinstance(step, Ask):
         for index, link in enumerate(step.links):
             if index and index < len(step.links) - 1:
                 yield step._replace(links=[*step.links[:index], *step.links[index + 1 :]])
-            for shorter in _shorter_link(link):
-                yield step._replace(links=[*step.links[:index], shorter, *step.links[index + 1 :]])
+            for less in _shorter_link(link):
+                yield step._replace(links=[*step.links[:index], less, *step.links[index + 1 :]])
 
 
 def _shorter_link(link: Link) -> Iterator[Link]:
