@@ -92,9 +92,8 @@ class _Differential(RuleBasedStateMachine):
         self.steps: list[Step] = []
         self.rows = 0
         self.pair = Pair(self.subject, self.made)
-        able = Capability(~0)
-        for ask in self.pair.asked:
-            able &= ask.backend.capabilities
+        reference, other = (ask.backend.capabilities for ask in self.pair.asked)
+        able = reference & other
         self.searches = Capability.FULL_TEXT in able
         self.transacts = Capability.ATOMIC_WRITES in able
         self.options = [name for one in self.subject.brings for name in one.options]
