@@ -169,6 +169,20 @@ def test_a_partial_batch_tells_which_rows_are_stored(faulty, model, verb):
     assert [one.id for one in model.where().order_by("id").all()] == ["a", "b"]
 
 
+def test_a_write_by_query_that_stops_half_way_does_not_say_that_nothing_happened(faulty):
+    Shelf.batch_create([{"id": key} for key in "abc"])
+    writes = iter(range(3))
+    faulty.schedule = lambda request: Throttle() if request.kind == "write" and next(writes) == 2 else None
+    error = refused(lambda: Shelf.where(n=0).update(n=1))
+    assert isinstance(error, ThrottledError)
+    assert error.outcome_unknown
+    assert "it had written 2 rows" in str(error)
+    faulty.schedule = None
+    assert Shelf.where(n=0).update(n=1) == 1
+    faulty.schedule = [("write", Throttle())]
+    assert not refused(lambda: Shelf.where().delete()).outcome_unknown
+
+
 def test_a_duplicate_delivery_does_not_make_an_own_write_a_duplicate_key(faulty):
     faulty.schedule = lambda request: Duplicate() if request.writing else None
     paper = Paper.create(id="a", n=1)

@@ -282,7 +282,7 @@ class _Run:
             told = error
             if isinstance(error, BatchError):
                 told = error.outcomes[index]  # type: ignore[assignment]
-            if unavailable and step.answer is not None:  # by query: some rows may have been written, one by one
+            if unknown and step.answer is not None:  # by query: some rows may have been written, one by one
                 allowed += [made for made in map(effect, allowed) if not isinstance(made, worlds.Refused)]
             else:
                 allowed = worlds.after(allowed, effect, told)
