@@ -296,10 +296,8 @@ class _Run:
         if due and error is None:
             self._fail("the fault was swallowed")
         every = error.outcomes if isinstance(error, BatchError) else [error]
-        kinds = {type(one.fault.before(one.request) or one.fault.after(one.request)) for one in due}
-        for one in every:
-            if isinstance(one, BackendUnavailableError) and type(one) not in kinds and not injected:
-                self._fail(f"{type(one).__name__} out of nothing")
+        if not injected and any(isinstance(one, BackendUnavailableError) for one in every):
+            self._fail("the store was not there, out of nothing")
 
     # -- looking, with no faults ---------------------------------------------------------------------------------------
 
