@@ -18,6 +18,7 @@ from mixstore.binding import bound_of
 from mixstore.checking import differs
 from mixstore.errors import (
     BackendError,
+    BackendUnavailableError,
     ConflictError,
     DuplicateKeyError,
     HookError,
@@ -83,6 +84,8 @@ class PreparedAddition(PreparedWrite):
             rows = yield self.bound.engine.compile_get(self.bound, (self.write.key,))
         except BackendError as error:
             error.hint = "the sums are stored; what they are could not be read: refresh(), and don't add again"
+            if isinstance(error, BackendUnavailableError):
+                error.outcome_unknown = True  # whoever repeats what did not happen must not repeat this
             raise
         return Outcome("ok", rows[0])
 

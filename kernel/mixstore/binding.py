@@ -83,12 +83,13 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
         current = current_registry()
         current.load_plugins()
         _check_entity(schema, backend)
-        from mixstore import direct
+        from mixstore import direct, watching
 
         chain = compile_chain(schema, backend, current)
         bound = Bound(schema, backend, direct.engine_of(backend), chain)
         options = {option for spec in schema.fields.values() for option in spec.options}
         current.add_bound(model, backend.backend_name, options, bound)
+        watching.follow(bound)
         backend._bounds[model] = bound
         return bound
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mixstore import assigning, codecs
+from mixstore import assigning, codecs, watching
 from mixstore.adapter import sealed
 from mixstore.drivers import adrive, driver
 from mixstore.envelopes import Envelope
@@ -80,10 +80,10 @@ class Bound:
         self.construct = _constructor(self.model, self.names)
         self.point_filter = self._point_filter()
         self.dead = None if chain.evict is None else prepared(chain.evict)
-        self._drive = driver(engine.execute)
         self.run: Callable[[str, Generator[Any, Any, Any]], Any]
         """Execute a lifecycle now: `run(operation, steps)`."""
-        self.observe(observed)
+        self.observed = observed
+        self.watch(False)
 
     @cached_property
     def fields_only(self) -> assigning.Assign | None:
@@ -91,6 +91,12 @@ class Bound:
         return assigning.fields_only(self.model)
 
     # -- driving ------------------------------------------------------------------------------------------------------
+
+    def watch(self, watched: bool) -> None:
+        """From now on tell those who are `watching` of every plan, or do not."""
+        self.watched = watched
+        self._drive = partial(watching.drive, self) if watched else driver(self.engine.execute)
+        self.observe(self.observed)
 
     def observe(self, observed: bool) -> None:
         """From now on tell the registry's observers of every operation, or do not."""
@@ -111,7 +117,8 @@ class Bound:
         """Execute a lifecycle, awaiting the backend."""
         started = perf_counter()
         try:
-            result = await adrive(self.engine.aexecute, steps)
+            execute = partial(watching.aexecuted, self, operation) if self.watched else self.engine.aexecute
+            result = await adrive(execute, steps)
         except BaseException as error:
             self._observe(operation, started, None, error)
             raise

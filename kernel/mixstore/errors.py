@@ -18,9 +18,9 @@ MixstoreError
     ├── ValidationError              (also a ValueError) data that can't be stored
     ├── BatchError                   some rows of a batch failed
     ├── CorruptRecordError           a stored value that does not decode
-    ├── BackendUnavailableError      the store can't be reached, now
+    ├── BackendUnavailableError      the store can't be reached, now; `outcome_unknown`: a write may have happened
     │   ├── ThrottledError           it refuses more load
-    │   └── BackendTimeoutError      no answer in time; `outcome_unknown` says if a write may have happened
+    │   └── BackendTimeoutError      no answer in time
     └── AccessDeniedError            the credentials don't allow it
 
 All of them can be raised with just a message. `model`, `key`, `query`, `backend` say where it happened and `hint`
@@ -175,7 +175,14 @@ class CorruptRecordError(BackendError):
 
 
 class BackendUnavailableError(BackendError):
-    """The store can't be reached or is locked; the same call may succeed later."""
+    """The store can't be reached or is locked; the same call may succeed later.
+
+    With `outcome_unknown` a write may or may not have happened: read before you repeat it. Without, it has not.
+    """
+
+    def __init__(self, message: str = "", *, outcome_unknown: bool = False, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.outcome_unknown = outcome_unknown
 
 
 class ThrottledError(BackendUnavailableError):
@@ -183,11 +190,7 @@ class ThrottledError(BackendUnavailableError):
 
 
 class BackendTimeoutError(BackendUnavailableError):
-    """No answer in time. With `outcome_unknown` a write may or may not have happened."""
-
-    def __init__(self, message: str = "", *, outcome_unknown: bool = False, **where: Any) -> None:
-        super().__init__(message, **where)
-        self.outcome_unknown = outcome_unknown
+    """No answer in time."""
 
 
 class AccessDeniedError(BackendError):

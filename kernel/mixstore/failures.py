@@ -25,6 +25,8 @@ NOTHING_READ = "nothing was read"
 
 def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
     """The error of an outcome that needs no look at the stored row."""
+    if outcome.error is not None:
+        return outcome.error
     if outcome.side is not None:
         side = outcome.side
         error = failure(side.bound, side.op, side.key, Outcome(outcome.status, None, outcome.field))

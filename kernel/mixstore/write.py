@@ -12,6 +12,7 @@ from mixstore.expressions import Expr, evaluate, paths
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.errors import MixstoreError
     from mixstore.extension import BackendExtension
 
 Operation = Literal["create", "upsert", "update", "delete"]
@@ -113,6 +114,11 @@ class Write:
         """Whether it adds to something."""
         return self.op == "update" and any(type(value) is Add for value in (self.changes or {}).values())
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether an engine may deliver it twice (after an answer that was lost): the second time changes nothing."""
+        return not self.adds and all(side.repeatable for side in self.side_writes)
+
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
 
@@ -174,19 +180,22 @@ class Outcome:
 
     status: `ok` (for an update that adds, `stored` is the row as it is now, if the engine tells); `exists` (the key is
     taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row that is there); `unique` (the
-    value of `field` is taken); `skipped` (another write of the unit failed).
+    value of `field` is taken); `skipped` (another write of the unit failed); `failed` (the engine could not do it and
+    gave up: `error` says why, and whether that is certain; in a batch, of which others may have been stored).
     `side` is the side write that this is about, if it is not about the write itself.
     """
 
-    __slots__ = ("field", "side", "status", "stored")
+    __slots__ = ("error", "field", "side", "status", "stored")
 
     def __init__(
         self,
-        status: Literal["ok", "exists", "missing", "condition", "unique", "skipped"],
+        status: Literal["ok", "exists", "missing", "condition", "unique", "skipped", "failed"],
         stored: Any = None,
         field: str | None = None,
         side: Write | None = None,
+        error: MixstoreError | None = None,
     ) -> None:
+        self.error = error
         self.status = status
         self.stored = stored
         self.field = field

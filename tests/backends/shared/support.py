@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import timezone
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from mixstore import Capability, MixstoreError
+from mixstore.testing.answers import same as same
+from mixstore.testing.clock import NOON as NOON
+from mixstore.testing.clock import Clock as Clock
 
 UTC = timezone.utc
-NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 LONGER = float(os.environ.get("MIXSTORE_TEST_EXAMPLES", "1"))
 """How many times as many examples hypothesis tries; above 1 they are random, not the same in each run."""
 
@@ -38,20 +40,6 @@ def examples(count: int, **others: Any) -> settings:
     )
 
 
-class Clock:
-    """Gives the same moment until it is moved."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **lapse: float) -> None:
-        """Let time pass: `forward(seconds=5)`."""
-        self.now += timedelta(**lapse)
-
-
 def ids(rows: Iterable[Any]) -> list[Any]:
     """The `id` of each row, in order."""
     return [row.id for row in rows]
@@ -64,22 +52,6 @@ def refusal(call: Callable[[], Any]) -> Any:
     except MixstoreError as error:
         return error
     return None
-
-
-def same(found: Any, expected: Any) -> bool:
-    """Equal, and of the same types all the way down: True is not 1, and 1 is not 1.0."""
-    if type(found) is not type(expected) or found != expected:
-        return False
-    if isinstance(expected, dict):
-        keys = {(type(key), key) for key in expected}
-        return keys == {(type(key), key) for key in found} and all(same(found[key], expected[key]) for key in expected)
-    if isinstance(expected, (list, tuple)):
-        return all(map(same, found, expected))
-    if isinstance(expected, (set, frozenset)):
-        return {(type(one), one) for one in found} == {(type(one), one) for one in expected}
-    if hasattr(expected, "__pydantic_fields__"):
-        return same(vars(found), vars(expected))
-    return True
 
 
 def paged(question: Any, size: int) -> list[Any]:
