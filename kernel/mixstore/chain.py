@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, varies
+from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, filling, varies
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
 from mixstore.registry import current
@@ -109,8 +110,26 @@ class Chain:
         """The query options under which nothing is hidden but what no option reveals."""
         return {reveals: True for reveals, _ in (*self.dead, *self.veiled) if reveals}
 
+    @cached_property
+    def visible(self) -> Expr:
+        """What a row must fulfil to be seen; TRUE if nothing hides rows."""
+        return self._seen({})
+
+    @cached_property
+    def visible_in(self) -> Callable[[Any], Expr]:
+        """`visible` in an environment."""
+        return filling(self.visible)
+
+    @cached_property
+    def evicted_in(self) -> Callable[[Any], Expr | None]:
+        """`evict` in an environment."""
+        return (lambda environment: None) if self.evict is None else filling(self.evict)
+
     def visibility(self, options: Mapping[str, Any]) -> Expr:
-        """What a row must fulfil to be seen, given the query's options; TRUE if nothing hides rows."""
+        """The same, given the options of a query."""
+        return self._seen(options) if options else self.visible
+
+    def _seen(self, options: Mapping[str, Any]) -> Expr:
         hiding = [expr for reveals, expr in (*self.dead, *self.veiled) if not (reveals and options.get(reveals))]
         return conjunction(*[~expr for expr in hiding]) if hiding else TRUE
 

@@ -51,6 +51,7 @@ __all__ = [
     "conjunction",
     "disjunction",
     "evaluate",
+    "filling",
     "matcher",
     "paths",
     "prepared",
@@ -202,7 +203,39 @@ def _deferred(value: Any) -> bool:
 
 def evaluate(expr: Expr, values: Row) -> bool:
     """Whether the expression holds for one row. For many rows, compile a `matcher`."""
+    if isinstance(expr, Compare):
+        if _deferred(expr.value):
+            raise QueryError(f"{expr!r}: its operand is deferred; substitute() it first")
+        return matching.passes(values, expr.path, expr.lookup, expr.value, expr.function)
+    if isinstance(expr, Not):
+        return not evaluate(expr.term, values)
+    if isinstance(expr, And | Or):
+        decides = isinstance(expr, Or)
+        for term in expr.terms:  # noqa: SIM110 - once a write: a generator costs more than the tests themselves
+            if evaluate(term, values) is decides:
+                return decides
+        return not decides
     return matcher(expr)(values)
+
+
+def filling(expr: Expr) -> Callable[[Any], Expr]:
+    """`substitute` in two steps, as `prepared` is `matcher`: for what is asked again and again."""
+    if not varies(expr):
+        return lambda environment: expr
+    match expr:
+        case Compare():
+            path, lookup, value, function = expr.path, expr.lookup, expr.value, expr.function
+
+            def comparison(environment: Any) -> Expr:
+                operand = _resolved(value, environment)
+                return operand if type(operand) is Constant else Compare(path, lookup, operand, function)
+
+            return comparison
+        case Not():
+            inner = filling(expr.term)
+            return lambda environment: ~inner(environment)
+        case _:
+            return lambda environment: substitute(expr, environment)
 
 
 def sort_key(order: Iterable[Order]) -> Callable[[Row], Any]:
