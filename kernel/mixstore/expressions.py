@@ -166,7 +166,8 @@ def prepared(expr: Expr) -> Callable[[Any], Matcher]:
                 operand = _resolved(value, environment)
                 if type(operand) is Constant:
                     return matching.constant(operand.value)
-                return matching.comparison(path, lookup, operand, function)
+                # for the few rows that are read by their keys: comparing costs less than preparing to compare
+                return lambda row: matching.passes(row, path, lookup, operand, function)
 
             return comparison
         case And() | Or():

@@ -112,7 +112,7 @@ def prepare_write(
     old = bound.plain_record(state.stored) if state is not None else None
     loaded = bound.decode(old) if old is not None else None
     previous = read.values if read is not None else loaded
-    added = {name: one.by for name, one in adds.items()}
+    added = {name: one.by for name, one in adds.items()} if adds else {}
     known = loaded if seen is None else seen
     context = WriteContext(
         operation, asked, bound.model, key, candidate.__dict__, previous, now, known, MappingProxyType(added)
@@ -125,7 +125,8 @@ def prepare_write(
     conditions, side_writes = _before_write(bound, candidate, context, added)
     if added:
         trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
-    conditions += [condition for one in adds.values() for condition in one.conditions]
+    for one in adds.values():
+        conditions += one.conditions
     if read is not None:
         conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
@@ -142,7 +143,7 @@ def prepare_write(
         record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
-    if changes is not None:
+    if changes is not None and added:
         changes.update({name: Add(by) for name, by in added.items()})
     context.key = key
     if chain.beside:
@@ -159,7 +160,7 @@ def prepare_write(
         changes,
         condition=None if wanted is TRUE else wanted,
         evict=None if operation == "delete" else chain.evicted_in(environment),
-        side_writes=tuple(_side_write(bound, side) for side in side_writes),
+        side_writes=tuple([_side_write(bound, side) for side in side_writes]),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
     return kind(bound, asked, candidate, target, context, write, conditions, visibility)
