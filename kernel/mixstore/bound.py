@@ -275,7 +275,7 @@ def _rows_in(result: Any) -> int:
 
 
 def _copier(model: type[Any]) -> Callable[[Any], Any]:
-    """What makes a shallow copy of an instance, new to the store: pydantic's way, without its detours if it has none."""
+    """What makes a shallow copy of an instance, new to the store: `model_copy`, without needless detours."""
     if model.model_copy is not BaseModel.model_copy or model.__copy__ is not BaseModel.__copy__:
         return lambda instance: instance.model_copy()
     if getattr(model, "__private_attributes__", None):

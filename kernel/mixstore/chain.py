@@ -12,8 +12,9 @@ from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperat
 from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, filling, varies
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.lookups import resolve
+from mixstore.ordering import ordered
 from mixstore.registry import current
-from mixstore.selection import Candidate, options_of, select
+from mixstore.selection import Candidate, select
 from mixstore.tracing import TracedStep
 
 if TYPE_CHECKING:
@@ -32,37 +33,15 @@ NOW = Deferred("now", lambda environment: environment["now"])
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why."""
+    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why.
+
+    `reason` says of an active one which class it is and which rule put it at its place in the chain.
+    """
 
     name: str
     fidelity: Literal["native", "emulated"] | None
     state: Literal["active", "inactive"]
     reason: str
-
-
-def ordered(extensions: Mapping[str, BackendExtension], where: str) -> list[str]:
-    """Names in chain order: topological by before and after, ties in the order given.
-
-    A cycle is a ConfigurationError.
-    """
-    later: dict[str, set[str]] = {name: set() for name in extensions}
-    for name, extension in extensions.items():
-        for other in extension.before:
-            if other in later:
-                later[other].add(name)
-        later[name].update(other for other in extension.after if other in extensions)
-    order: list[str] = []
-    waiting = list(extensions)
-    while waiting:
-        ready = next((name for name in waiting if later[name] <= set(order)), None)
-        if ready is None:
-            raise ConfigurationError(
-                f"{where}: the extensions {', '.join(sorted(waiting))} want to come before each other",
-                hint="look at their `before` and `after`",
-            )
-        waiting.remove(ready)
-        order.append(ready)
-    return order
 
 
 @dataclass
@@ -138,15 +117,16 @@ def compile_chain(schema: ModelSchema, backend: Backend, registry: Any) -> Chain
     """Resolve, check, order and compile; ConfigurationError names the mixin, the backend and what is installed."""
     on = f"{schema.name} on {backend.backend_name}"
     selection = select(schema, backend, registry)
-    active: dict[str, BackendExtension] = {}
-    for name, one in selection.active.items():
-        options = options_of(schema, backend, registry, one)
-        active[name] = one.extension(one.mixin, schema.model, schema, backend, options)
+    active = {
+        name: one.extension(one.mixin, schema.model, schema, backend, selection.options[name])
+        for name, one in selection.active.items()
+    }
     _check_requires(schema, backend, active)
-    names = ordered(active, on)
-    chain = _compiled(schema, backend, [active[name] for name in names])
+    order = ordered(active, on)
+    chain = _compiled(schema, backend, [active[name] for name in order])
+    why = {name: f"{_why(selection.active[name], backend)}; {place}" for name, place in order.items()}
     chain.entries = (
-        *(Entry(name, active[name].fidelity, "active", _why(selection.active[name], backend)) for name in names),
+        *(Entry(name, active[name].fidelity, "active", why[name]) for name in order),
         *(Entry(name, None, "inactive", reason) for name, reason in selection.inactive.items()),
         *_inactive_hints(schema, backend),
     )
@@ -176,16 +156,15 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
 
 
 def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, BackendExtension]) -> None:
-    for name, extension in active.items():
-        for need in extension.requires:
-            there = need in active if isinstance(need, str) else need in backend.capabilities
-            if not there:
-                told = need if isinstance(need, str) else need.name
-                raise ConfigurationError(
-                    f"extension {name!r} of {schema.name} requires {told}, which {backend.backend_name} lacks",
-                    model=schema.model,
-                    backend=backend.backend_name,
-                )
+    lacking = [
+        f"extension {name!r} of {schema.name} requires {need if isinstance(need, str) else need.name}, "
+        f"which {backend.backend_name} lacks"
+        for name, extension in active.items()
+        for need in extension.requires
+        if not (need in active if isinstance(need, str) else need in backend.capabilities)
+    ]
+    if lacking:
+        raise ConfigurationError("\n  ".join(lacking), model=schema.model, backend=backend.backend_name)
 
 
 def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension]) -> Chain:

@@ -184,9 +184,7 @@ def _tell_of_record(
     context.changed = frozenset(record if changes is None else changes) & context.values.keys()
 
 
-def _before_hooks(
-    bound: Bound, hooks: Iterable[Callable[..., Any]], candidate: Any, context: WriteContext
-) -> None:
+def _before_hooks(bound: Bound, hooks: Iterable[Callable[..., Any]], candidate: Any, context: WriteContext) -> None:
     for hook in hooks:
         try:
             hook(candidate, context)
