@@ -99,7 +99,8 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
         chain = compile_chain(schema, backend, current)
         bound = Bound(schema, backend, direct.engine_of(backend), chain)
         options = {option for spec in schema.fields.values() for option in spec.options}
-        current.add_bound(model, backend.backend_name, options, bound)
+        applied = () if schema.definition.internal else current.extension_settings(backend.config_name).apply
+        current.add_bound(model, backend.backend_name, options, bound, applied)
         backend._bounds[model] = bound
         return bound
 
