@@ -51,8 +51,8 @@ class Audited(BackendExtension):
 
     @cached_property
     def _kept(self) -> frozenset[str]:
-        opaque = self.backend.bound(self.model).chain.opaque
-        secret = {name for name, treatment in opaque.items() if treatment == "refuse"}
+        chain = self.backend.bound(self.model).chain
+        secret = {name for name, treatment in chain.opaque.items() if treatment == "refuse"} | chain.derived.keys()
         kept: frozenset[str] = frozenset(self.schema.fields) - secret - self.options.exclude
         return kept
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
 from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, filling, varies
-from mixstore.extension import ANY_BACKEND, BackendExtension
+from mixstore.extension import ANY_BACKEND, BackendExtension, Derive
 from mixstore.lookups import resolve
 from mixstore.ordering import ordered
 from mixstore.registry import current
@@ -60,6 +60,8 @@ class Chain:
     rewrites: dict[str, str] = field(default_factory=dict)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     opaque: dict[str, str] = field(default_factory=dict)
+    derived: dict[str, tuple[BackendExtension, Derive]] = field(default_factory=dict)
+    """The fields that follow from others, and who makes them."""
     dead: tuple[tuple[str | None, Expr], ...] = ()
     veiled: tuple[tuple[str | None, Expr], ...] = ()
     evict: Expr | None = None
@@ -250,6 +252,17 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
         for name in fields:
             schema.field(name, f"lacks the field that {who} reads:")
         chain.reads[operation] = tuple(dict.fromkeys((*chain.reads.get(operation, ()), *fields)))
+    _replaced(schema, extension, chain)
+    for name, make in _told(schema, extension, "derived", schema.model).items():
+        schema.field(name, f"lacks the field that {who} derives:")
+        if name in schema.key_fields or name in chain.derived:
+            other = "is a key" if name in schema.key_fields else "is derived by another extension"
+            raise ConfigurationError(f"{schema.name}.{name} {other}, and {who} would make its value")
+        chain.derived[name] = extension, make
+
+
+def _replaced(schema: ModelSchema, extension: BackendExtension, chain: Chain) -> None:
+    who = type(extension).__qualname__
     for name, treatment in _told(schema, extension, "opaque", schema.model).items():
         schema.field(name, f"lacks the field that {who} makes opaque:")
         if treatment not in TREATMENTS:

@@ -55,6 +55,7 @@ __all__ = [
     "matcher",
     "paths",
     "prepared",
+    "replaced",
     "sort_key",
     "substitute",
     "terms",
@@ -119,6 +120,23 @@ def substitute(expr: Expr, environment: Any) -> Expr:
             return expr
         case _:
             raise _unknown(expr)
+
+
+def replaced(expr: Expr, change: Callable[[Compare], Expr]) -> Expr:
+    """The expression with every comparison changed; the same object if none is."""
+    match expr:
+        case Compare():
+            return change(expr)
+        case And() | Or():
+            changed = [replaced(term, change) for term in expr.terms]
+            if all(new is old for new, old in zip(changed, expr.terms, strict=True)):
+                return expr
+            return conjunction(*changed) if type(expr) is And else disjunction(*changed)
+        case Not():
+            term = replaced(expr.term, change)
+            return expr if term is expr.term else ~term
+        case _:
+            return expr
 
 
 def _resolved(value: Any, environment: Any) -> Any:

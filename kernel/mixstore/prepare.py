@@ -140,7 +140,8 @@ def prepare_write(
     record = None
     changes = None
     if operation != "delete":
-        record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
+        told = None if options.get(REWRITE) else loaded
+        record, changes, key = _stored(bound, operation, candidate, state, old, told, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
     if changes is not None and added:
@@ -247,14 +248,18 @@ def _stored(
     candidate: Any,
     state: State | None,
     old: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
     trusted: Mapping[str, Any] | None,
     key: KeyValue | None,
     outdated: Collection[str],
 ) -> tuple[dict[str, Any], dict[str, Any] | None, KeyValue]:
     """The stored record, for an update what of it is new or `outdated`, and the key."""
     plain, fixed, changed = check_fields(bound, candidate, old, trusted)
-    key = same_key(bound, candidate, state, plain, changed)
     candidate.__dict__.update(fixed)
+    if bound.chain.derived:
+        plain, fixed, changed = _derived(bound, candidate, old, loaded, key)
+        candidate.__dict__.update(fixed)
+    key = same_key(bound, candidate, state, plain, changed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
     record = plain
@@ -284,6 +289,20 @@ def _stored(
     if not stored.keys() <= record.keys():
         changes.update({name: REMOVE for name in stored if name not in record})
     return record, changes, key
+
+
+def _derived(
+    bound: Bound,
+    candidate: Any,
+    old: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
+    key: KeyValue | None,
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """What `check_fields` tells of the candidate, once the fields that follow from others have been made."""
+    checked = dict(candidate.__dict__)
+    for name, (extension, make) in bound.chain.derived.items():
+        candidate.__dict__[name] = _called(bound, extension, "derived", key, make, checked, loaded)
+    return check_fields(bound, candidate, old, {name: checked[name] for name in checked.keys() - bound.chain.derived})
 
 
 def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], environment: Any) -> Expr:

@@ -57,13 +57,15 @@ class Shelf:
     """Puts the rows of one model on one backend into revisions, and takes them out again.
 
     Values are kept as JSON of what they mean, so that they can be read when the store or the model has changed. What
-    an extension allows no filter on (it is encrypted) is kept as it is stored, so that it is no less safe here.
+    an extension allows no filter on (it is encrypted) is kept as it is stored, so that it is no less safe here. What
+    follows from other fields is left out.
     """
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
         self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
         self.secret = {name for name, treatment in bound.chain.opaque.items() if treatment == "refuse"}
+        self.kept = [name for name in bound.schema.fields if name not in self.secret | bound.chain.derived.keys()]
 
     def row(self, key: tuple[Any, ...]) -> str:
         """Entity and key as text; different keys give different texts, whatever is in them."""
@@ -76,7 +78,7 @@ class Shelf:
         fields = self.bound.schema.fields
         sealed = {name: value for name, value in record.items() if name in self.secret or name not in fields}
         return {
-            "values": {name: self._encoded(name, values[name]) for name in fields if name not in self.secret},
+            "values": {name: self._encoded(name, values[name]) for name in self.kept},
             "sealed": {name: _bare(value) for name, value in sealed.items()} if self.secret else {},
         }
 
