@@ -14,6 +14,7 @@ from mixstore_extensions import (
     TTL,
     AuditEntry,
     Compressed,
+    Counters,
     Encrypted,
     History,
     SoftDelete,
@@ -27,7 +28,8 @@ from tests.backends.shared.support import Clock
 from tests.extensions.sealing import RING
 
 MIXINS: dict[str, Any] = {
-    one.__name__: one for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed)
+    one.__name__: one
+    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters)
 }
 NAMES = (*MIXINS, "audited")
 PAIRS = tuple(combinations(NAMES, 2))
