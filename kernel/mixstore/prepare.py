@@ -282,7 +282,7 @@ def _stored(
     if state is None or old is None:
         return record, dict(record), key
     stored = state.stored
-    changes = {name: record[name] for name in (*changed, *sorted(outdated))}
+    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
     if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
         added = record.keys() - bound.schema.fields.keys()
         changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
