@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -139,21 +140,40 @@ class TenantScoped(Mixin):
             return None if given is not None or context.operation == "delete" else WriteChange({name: mine})
 
         def _tenant(self, environment: Any) -> Any:
-            """The tenant as the field has it, or TRUE for all."""
-            scopes = _scopes.get()
-            if not scopes:
-                raise TenantError(f"no tenant is set, and {self.schema.name} belongs to one", hint=HOW)
-            if isinstance(scopes[-1], without_tenant):
-                return TRUE
-            spec = self.schema.fields[_field_of(self.schema)]
-            try:
-                return spec.coerce(scopes[-1].value)
-            except ValueError as error:
-                raise TenantError(f"{scopes[-1]!r} does not fit {self.schema.name}.{spec.name}, {spec.type}") from error
+            return _in_force(self.schema)
+
+
+def _in_force(schema: ModelSchema) -> Any:
+    """The tenant as the model's field has it, or TRUE for all."""
+    scopes = _scopes.get()
+    if not scopes:
+        raise TenantError(f"no tenant is set, and {schema.name} belongs to one", hint=HOW)
+    if isinstance(scopes[-1], without_tenant):
+        return TRUE
+    spec = schema.fields[_field_of(schema)]
+    try:
+        return spec.coerce(scopes[-1].value)
+    except ValueError as error:
+        raise TenantError(f"{scopes[-1]!r} does not fit {schema.name}.{spec.name}, {spec.type}") from error
 
 
 def _field_of(schema: ModelSchema) -> str:
     return str(schema.meta.get("tenant_field", "tenant"))
+
+
+def tenant_of(schema: ModelSchema, *known: Mapping[str, Any] | None) -> tuple[str, Any] | None:
+    """(field, tenant) of a row that is written, from what is known of it, else the tenant that is set.
+
+    None if the model's rows belong to nobody, or it can't be known.
+    """
+    if not issubclass(schema.model, TenantScoped):
+        return None
+    name = _field_of(schema)
+    for values in known:
+        if values is not None and values.get(name) is not None:
+            return name, values[name]
+    mine = _in_force(schema)
+    return None if mine is TRUE else (name, mine)
 
 
 class Tenant(TenantScoped):

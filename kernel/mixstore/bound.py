@@ -78,6 +78,7 @@ class Bound:
         self._to_record: Callable[[Any], dict[str, Any]] = engine.row_record(self) or dict
         self.values_from_row = self._row_to_values()
         self.construct = _constructor(self.model, self.names)
+        self._copy = _copier(self.model)
         self.point_filter = self._point_filter()
         self.dead = None if chain.evict is None else prepared(chain.evict)
         self.run: Callable[[str, Generator[Any, Any, Any]], Any]
@@ -267,7 +268,7 @@ class Bound:
 
     def candidate(self, instance: Any) -> Any:
         """A copy of an instance for hooks to work on; nothing in it is shared that can change."""
-        copied = instance.model_copy()
+        copied = self._copy(instance)
         values = copied.__dict__
         for name, copy in self.mutable.items():
             if values.get(name) is not None:
@@ -290,6 +291,27 @@ def _rows_in(result: Any) -> int:
             return 0
         case _:
             return 1
+
+
+def _copier(model: type[Any]) -> Callable[[Any], Any]:
+    """What makes a shallow copy of an instance, new to the store: `model_copy`, without needless detours."""
+    if model.model_copy is not BaseModel.model_copy or model.__copy__ is not BaseModel.__copy__:
+        return lambda instance: instance.model_copy()
+    if getattr(model, "__private_attributes__", None):
+        return lambda instance: instance.model_copy()
+    new = object.__new__
+
+    def copy(instance: Any) -> Any:
+        if instance.__class__ is not model:
+            return instance.model_copy()
+        copied = new(model)
+        _set_dict(copied, dict(instance.__dict__))
+        _set_fields_set(copied, set(instance.__pydantic_fields_set__))
+        _set_extra(copied, None)
+        _set_private(copied, None)
+        return copied
+
+    return copy
 
 
 def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], tuple[Any, ...]], Any]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, paths, varies
-from mixstore.extension import ANY_BACKEND, BackendExtension
+from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, filling, paths, varies
+from mixstore.extension import ANY_BACKEND, BackendExtension, Derive
 from mixstore.lookups import resolve
+from mixstore.ordering import ordered
 from mixstore.registry import current
-from mixstore.selection import Candidate, options_of, select
+from mixstore.selection import Candidate, select
 from mixstore.tracing import TracedStep
 
 if TYPE_CHECKING:
@@ -31,37 +33,15 @@ NOW = Deferred("now", lambda environment: environment["now"])
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why."""
+    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why.
+
+    `reason` says of an active one which class it is and which rule put it at its place in the chain.
+    """
 
     name: str
     fidelity: Literal["native", "emulated"] | None
     state: Literal["active", "inactive"]
     reason: str
-
-
-def ordered(extensions: Mapping[str, BackendExtension], where: str) -> list[str]:
-    """Names in chain order: topological by before and after, ties in the order given.
-
-    A cycle is a ConfigurationError.
-    """
-    later: dict[str, set[str]] = {name: set() for name in extensions}
-    for name, extension in extensions.items():
-        for other in extension.before:
-            if other in later:
-                later[other].add(name)
-        later[name].update(other for other in extension.after if other in extensions)
-    order: list[str] = []
-    waiting = list(extensions)
-    while waiting:
-        ready = next((name for name in waiting if later[name] <= set(order)), None)
-        if ready is None:
-            raise ConfigurationError(
-                f"{where}: the extensions {', '.join(sorted(waiting))} want to come before each other",
-                hint="look at their `before` and `after`",
-            )
-        waiting.remove(ready)
-        order.append(ready)
-    return order
 
 
 @dataclass
@@ -80,6 +60,8 @@ class Chain:
     rewrites: dict[str, str] = field(default_factory=dict)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     opaque: dict[str, str] = field(default_factory=dict)
+    derived: dict[str, tuple[BackendExtension, Derive]] = field(default_factory=dict)
+    """The fields that follow from others, and who makes them."""
     dead: tuple[tuple[str | None, Expr], ...] = ()
     veiled: tuple[tuple[str | None, Expr], ...] = ()
     evict: Expr | None = None
@@ -115,8 +97,26 @@ class Chain:
         """The query options under which nothing is hidden but what no option reveals."""
         return {reveals: True for reveals, _ in (*self.dead, *self.veiled) if reveals}
 
+    @cached_property
+    def visible(self) -> Expr:
+        """What a row must fulfil to be seen; TRUE if nothing hides rows."""
+        return self._seen({})
+
+    @cached_property
+    def visible_in(self) -> Callable[[Any], Expr]:
+        """`visible` in an environment."""
+        return filling(self.visible)
+
+    @cached_property
+    def evicted_in(self) -> Callable[[Any], Expr | None]:
+        """`evict` in an environment."""
+        return (lambda environment: None) if self.evict is None else filling(self.evict)
+
     def visibility(self, options: Mapping[str, Any]) -> Expr:
-        """What a row must fulfil to be seen, given the query's options; TRUE if nothing hides rows."""
+        """The same, given the options of a query."""
+        return self._seen(options) if options else self.visible
+
+    def _seen(self, options: Mapping[str, Any]) -> Expr:
         hiding = [expr for reveals, expr in (*self.dead, *self.veiled) if not (reveals and options.get(reveals))]
         return conjunction(*[~expr for expr in hiding]) if hiding else TRUE
 
@@ -125,15 +125,16 @@ def compile_chain(schema: ModelSchema, backend: Backend, registry: Any) -> Chain
     """Resolve, check, order and compile; ConfigurationError names the mixin, the backend and what is installed."""
     on = f"{schema.name} on {backend.backend_name}"
     selection = select(schema, backend, registry)
-    active: dict[str, BackendExtension] = {}
-    for name, one in selection.active.items():
-        options = options_of(schema, backend, registry, one)
-        active[name] = one.extension(one.mixin, schema.model, schema, backend, options)
+    active = {
+        name: one.extension(one.mixin, schema.model, schema, backend, selection.options[name])
+        for name, one in selection.active.items()
+    }
     _check_requires(schema, backend, active)
-    names = ordered(active, on)
-    chain = _compiled(schema, backend, [active[name] for name in names])
+    order = ordered(active, on)
+    chain = _compiled(schema, backend, [active[name] for name in order])
+    why = {name: f"{_why(selection.active[name], backend)}; {place}" for name, place in order.items()}
     chain.entries = (
-        *(Entry(name, active[name].fidelity, "active", _why(selection.active[name], backend)) for name in names),
+        *(Entry(name, active[name].fidelity, "active", why[name]) for name in order),
         *(Entry(name, None, "inactive", reason) for name, reason in selection.inactive.items()),
         *_inactive_hints(schema, backend),
     )
@@ -190,16 +191,15 @@ def _enforced(schema: ModelSchema, active: list[BackendExtension], chain: Chain)
 
 
 def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, BackendExtension]) -> None:
-    for name, extension in active.items():
-        for need in extension.requires:
-            there = need in active if isinstance(need, str) else need in backend.capabilities
-            if not there:
-                told = need if isinstance(need, str) else need.name
-                raise ConfigurationError(
-                    f"extension {name!r} of {schema.name} requires {told}, which {backend.backend_name} lacks",
-                    model=schema.model,
-                    backend=backend.backend_name,
-                )
+    lacking = [
+        f"extension {name!r} of {schema.name} requires {need if isinstance(need, str) else need.name}, "
+        f"which {backend.backend_name} lacks"
+        for name, extension in active.items()
+        for need in extension.requires
+        if not (need in active if isinstance(need, str) else need in backend.capabilities)
+    ]
+    if lacking:
+        raise ConfigurationError("\n  ".join(lacking), model=schema.model, backend=backend.backend_name)
 
 
 def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension]) -> Chain:
@@ -294,6 +294,17 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
         for name in fields:
             schema.field(name, f"lacks the field that {who} reads:")
         chain.reads[operation] = tuple(dict.fromkeys((*chain.reads.get(operation, ()), *fields)))
+    _replaced(schema, extension, chain)
+    for name, make in _told(schema, extension, "derived", schema.model).items():
+        schema.field(name, f"lacks the field that {who} derives:")
+        if name in schema.key_fields or name in chain.derived:
+            other = "is a key" if name in schema.key_fields else "is derived by another extension"
+            raise ConfigurationError(f"{schema.name}.{name} {other}, and {who} would make its value")
+        chain.derived[name] = extension, make
+
+
+def _replaced(schema: ModelSchema, extension: BackendExtension, chain: Chain) -> None:
+    who = type(extension).__qualname__
     for name, treatment in _told(schema, extension, "opaque", schema.model).items():
         schema.field(name, f"lacks the field that {who} makes opaque:")
         if treatment not in TREATMENTS:

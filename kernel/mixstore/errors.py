@@ -3,6 +3,7 @@
 MixstoreError
 ├── ConfigurationError               a model, plugin or setting is wrong: fix the code or the config
 │   ├── SchemaError                  a model class, field or key
+│   ├── SettingsError                settings, all that is wrong with them at once
 │   └── PluginError                  a plugin or its registration
 ├── QueryError                       a query that no backend could answer (field, lookup, operand)
 │   └── InvalidCursorError           a cursor that is forged, damaged or of another query
@@ -74,6 +75,16 @@ class ConfigurationError(MixstoreError):
 
 class SchemaError(ConfigurationError):
     """A model class, a field, a key or a table that does not fit its model."""
+
+
+class SettingsError(ConfigurationError):
+    """Settings are wrong: `mistakes` has the place ("mixstore.toml: backends.events.url") and the problem of each."""
+
+    def __init__(self, message: str = "", *, mistakes: Sequence[tuple[str, str]] = (), **where: Any) -> None:
+        self.mistakes = tuple(mistakes)
+        lines = [f"{place}: {problem}" for place, problem in self.mistakes]
+        title = [f"{len(lines)} mistakes in the settings:"] if len(lines) > 1 else []
+        super().__init__(message or "\n  ".join([*title, *lines]), **where)
 
 
 class PluginError(ConfigurationError):

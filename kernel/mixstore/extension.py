@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 else:
     _Compatible = object
 
+Derive = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Any]
+"""Makes the value of a field of a row's values, and of those that it was loaded with."""
 ANY_BACKEND = "*"
 HOOKS = (
     "configure_backend",
@@ -40,6 +42,7 @@ HOOKS = (
     "after_write",
     "after_read",
     "opaque",
+    "derived",
     "outdated",
     "side_models",
     "write_beside",
@@ -147,6 +150,14 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
 
     def opaque(self, model_class: type[Any]) -> Mapping[str, Literal["refuse", "residual"]]:
         """The fields whose stored value this extension replaces, and what becomes of filters on them."""
+        return {}
+
+    def derived(self, model_class: type[Any]) -> Mapping[str, Derive]:
+        """The fields that follow from others, each with what makes its value of the final values of a row.
+
+        `make(values, loaded)`: `loaded` are the values that the row was loaded with, None for a row that is new or
+        written anew (`rewrite()`). Nobody else can set such a field, and what keeps copies of rows leaves it out.
+        """
         return {}
 
     def outdated(self, data: Mapping[str, Any]) -> Iterable[str]:

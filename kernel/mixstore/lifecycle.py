@@ -285,8 +285,11 @@ def write(
     attempts = CONTESTED_ATTEMPTS if bound.chain.beside else ATTEMPTS
     key = state.key if state is not None else likely_key(bound, source)
     for _ in range(attempts):
-        beside = yield from read_beside(bound, operation, key)  # before the row: what it tells is no newer than that
-        read = yield from _read_first(bound, operation, source, state, now)
+        beside = read = None
+        if bound.chain.beside:  # before the row: what it tells is no newer than that
+            beside = yield from read_beside(bound, operation, key)
+        if operation in bound.chain.reads:
+            read = yield from _read_first(bound, operation, source, state, now)
         prepared = prepare_write(
             bound,
             asked,
@@ -298,7 +301,7 @@ def write(
             guard=guard,
             checked=checked,
             options=options,
-            beside=beside,
+            beside=beside or (),
             seen=seen,
         )
         key = prepared.write.key  # a hook may have made it
@@ -328,9 +331,7 @@ def _stored_state(bound: Bound, key: KeyValue) -> Steps:
 
 
 def _read_first(bound: Bound, operation: Operation, source: Any, state: State | None, now: datetime) -> Steps:
-    """The stored row, if an extension declares that it `reads` for this operation; else None."""
-    if operation not in bound.chain.reads:
-        return None
+    """The stored row, for an extension that declares that it `reads` for this operation."""
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
     return stored_row(bound, operation, rows[0], now)

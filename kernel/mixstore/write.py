@@ -112,7 +112,11 @@ class Write:
     @property
     def adds(self) -> bool:
         """Whether it adds to something."""
-        return self.op == "update" and any(type(value) is Add for value in (self.changes or {}).values())
+        if self.op == "update" and self.changes:
+            for value in self.changes.values():
+                if type(value) is Add:
+                    return True
+        return False
 
     @property
     def repeatable(self) -> bool:

@@ -15,6 +15,7 @@ from mixstore_extensions import (
     TTL,
     AuditEntry,
     Compressed,
+    Counters,
     Encrypted,
     History,
     SoftDelete,
@@ -32,7 +33,7 @@ from tests.extensions.sealing import RING
 
 MIXINS: dict[str, Any] = {
     one.__name__: one
-    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Unique)
+    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters, Unique)
 }
 NAMES = (*MIXINS, "audited")
 PAIRS = tuple(combinations(NAMES, 2))

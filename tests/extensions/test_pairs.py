@@ -401,6 +401,30 @@ def test_what_is_hidden_is_purged_for_good(world):
     world.create("1", **VALUES)
 
 
+@together_with("Counters")
+def test_an_increment_is_a_write_like_any_other(world):
+    row = world.create("1", **VALUES)
+    stale = world.model.get("1")
+    world.clock.forward(seconds=1)
+    row.increment("stars", 2)
+    assert stale.increment("stars").stars == world.model.get("1").stars == 6
+    assert {name: getattr(world.model.get("1"), name) for name in VALUES} == {**VALUES, "stars": 6}
+    world.check("1", "create", "update", "update")
+    with world.backend.transaction():
+        row.increment("stars", -6)
+    assert world.model.where(stars=0).one().id == "1"
+    world.check("1", "create", "update", "update", "update")
+    world.hidden()
+    gone = [
+        one
+        for one, needs in (("h-deleted", ""), ("h-expired", "TTL"), ("h-other", "Tenant"))
+        if not needs or world.has(needs)
+    ]
+    for key in gone:
+        with pytest.raises(NotFoundError):
+            world.model(id=key).increment("stars")
+
+
 @together_with("Tenant")
 def test_without_a_tenant_nothing_is_told(world):
     row = world.create("1", **VALUES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.adapter import ModelAdapter
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
-from mixstore.expressions import TRUE, matcher, sort_key
+from mixstore.expressions import TRUE, evaluate, matcher, sort_key
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
 from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
@@ -272,8 +272,8 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     table: Table = write.bound.native
     key = write.key
     stored = table.rows.get(key)
-    absent = None if write.evict is None else matcher(write.evict)
-    if stored is not None and absent is not None and write.op != "update" and absent(stored):
+    absent = write.evict
+    if stored is not None and absent is not None and write.op != "update" and evaluate(absent, stored):
         table.put(key, None, stored)
         undo.append((table, key, stored))
         stored = None
@@ -284,7 +284,7 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     while record is not None and (taken := table.taken(key, record)) is not None:
         name, holder = taken
         held = table.rows[holder]
-        if absent is None or not absent(held):
+        if absent is None or not evaluate(absent, held):
             return Outcome("unique", held, name)
         table.put(holder, None, held)
         undo.append((table, holder, held))

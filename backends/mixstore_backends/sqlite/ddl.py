@@ -191,6 +191,12 @@ class _Migration:
     def _check(self, column: Column, found: Found) -> None:
         if found.sql_type != column.sql_type:
             self._check_owner(column)
+            if found.sql_type == "ANY":
+                self._refuse(
+                    f"column {column.name!r} was made for an extension that replaces its values and is not active; the "
+                    f"model needs {column.sql_type}",
+                    "give the model its mixin back, and the field its option",
+                )
             self._refuse(
                 f"column {column.name!r} is {found.sql_type}, the model needs {column.sql_type}",
                 "a changed type needs a new field; copy the values, then drop the old one",
