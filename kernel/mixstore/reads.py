@@ -53,7 +53,9 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
     """The query as a backend gets it, and the terms that only the kernel can apply (on replaced values)."""
     asked = query
     query = modified(bound, query)
-    where = conjunction(query.where, bound.chain.visibility(query.options))
+    used = None if query.index is None else bound.schema.indexes[query.index]
+    in_index = TRUE if used is None else used.present
+    where = conjunction(query.where, in_index, bound.chain.visibility(query.options))
     if query.cursor is not None:
         if query.offset:
             raise QueryError("offset and cursor can't go together", model=bound.model, hint="a cursor knows its place")
@@ -69,7 +71,8 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
                 f"{bound.schema.name}.{order.path[0]} is stored opaque and can't be ordered by",
                 model=bound.model,
             )
-    kept: list[Expr] = []
+    computed = used is not None and used.shape is None
+    kept = [in_index] if computed else []
     for term in terms(where) if opaque else ():
         touched = {path[0] for path in paths(term)} & set(opaque)
         if any(opaque[name] == "refuse" for name in touched):
@@ -159,8 +162,10 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
 
 
 def told(bound: Bound, row: Any) -> dict[str, Any]:
-    """A row's values, with its rendered key where that is not made of fields."""
+    """A row's values, with its rendered key where that is not made of fields, and what methods make of it."""
     values = bound.values_from_row(row)
+    for spec in bound.schema.computed_indexes:
+        values[spec.mark] = spec.key_from(values)
     if bound.schema.hidden_key:
         values.update(zip(bound.schema.hidden_key, bound.key_from(values) or (), strict=False))
     return values
