@@ -121,6 +121,10 @@ class KeyShape:
             return KeyOrder(columns[0].descending, tuple(columns[decided:]))
         return None
 
+    def narrows(self, condition: KeyCondition) -> bool:
+        """Whether a condition is less than its partition: what all sort texts start with narrows nothing."""
+        return condition.bounded and condition.prefix != (self.sort.prefix({})[0] if self.sort else None)
+
     def _condition(self, partition: str, fixed: Mapping[str, Any], told: _Told) -> KeyCondition:
         if self.sort is None:
             return KeyCondition(partition)
