@@ -145,8 +145,9 @@ class IndexSpec:
         self.projected: frozenset[str] | None = (
             None if projection.kind == "all" else frozenset((*keys, *self.fields, *projection.fields))
         )
-        self.present: Expr = conjunction(*[Compare((path,), "isnull", False) for path in self.fields or (self.mark,)])
-        """What tells whether a row is in the index."""
+        missing = (self.mark,) if shape is None else shape.nullable
+        self.present: Expr = conjunction(*[Compare((name,), "isnull", False) for name in missing])
+        """What tells whether a row is in the index; TRUE if all rows are."""
 
     @property
     def mark(self) -> str:

@@ -67,18 +67,21 @@ class KeyOrder(NamedTuple):
 
 
 class KeyShape:
-    """The templates of a key, with the types of the model's fields."""
+    """The templates of a key, with the types of the model's fields.
+
+    fields: all that they use, each once, those of the partition first. nullable: those of them that may be None.
+    """
 
     def __init__(self, partition: Template, sort: Template | None, types: Mapping[str, FieldType]) -> None:
         self.partition = partition
         self.sort = sort
         self.fields = tuple(dict.fromkeys(partition.fields + (sort.fields if sort else ())))
         self._types = {name: types[name] for name in self.fields}
+        self.nullable = tuple(name for name in self.fields if self._types[name].nullable)
 
     def complete(self, terms: Iterable[Expr]) -> bool:
         """Whether every row that fulfils the terms has all fields of the key, so that a sparse index lacks none."""
-        lacking = {name for name in self.fields if self._types[name].nullable}
-        return not lacking or lacking <= {name for term in terms for name in _present(term)}
+        return not self.nullable or {name for term in terms for name in _present(term)}.issuperset(self.nullable)
 
     def conditions(self, terms: Sequence[Expr]) -> tuple[KeyCondition, ...]:
         """Where the rows that fulfil the terms and have a key lie: one condition a partition; empty if it is not told.

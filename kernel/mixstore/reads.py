@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from mixstore.backend import Capability
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
@@ -271,6 +272,16 @@ def exists(bound: Bound, query: Query) -> Steps:
     return bool(found)
 
 
+def _index_notes(bound: Bound, name: str | None) -> list[str]:
+    if name is None:
+        return []
+    if bound.schema.indexes[name].shape is None:
+        return [f"methods compute the keys of {name}, so mixstore looks at all rows that the rest of the filter leaves"]
+    if Capability.INDEXES in bound.backend.capabilities:
+        return []
+    return [f"{bound.backend.backend_name} keeps no indexes: {name} only says which rows are asked for"]
+
+
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
@@ -281,7 +292,7 @@ def explain(bound: Bound, query: Query) -> Steps:
         plan = bound.engine.compile_query(bound, finished.replace(limit=None, offset=0))
         plan.sliced = False
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
-    notes = list(plan.notes)
+    notes = [*plan.notes, *_index_notes(bound, query.index)]
     if not plan.ordered and finished.order:
         notes.append("sorted by mixstore: all matching rows are read first")
     if not plan.sliced and (finished.limit is not None or finished.offset):

@@ -19,13 +19,16 @@ Record = dict[str, Any]
 class Partitions:
     """The primary keys of the rows of one index. Rows without a key in it are not there.
 
-    `unfit` are rows that the index can't hold, since they were written for another class: who looks must look at them.
+    `unfit` are rows that were written for another class, with a value that the index can't hold or without one that
+    the class of today always has: who looks must look at them too.
     """
 
-    __slots__ = ("_found", "spec", "unfit")
+    __slots__ = ("_always", "_found", "spec", "unfit")
 
     def __init__(self, spec: IndexSpec) -> None:
         self.spec = spec
+        nullable = () if spec.shape is None else spec.shape.nullable
+        self._always = tuple(name for name in spec.fields if name not in nullable)
         self.unfit: dict[KeyValue, None] = {}
         self._found: dict[str, Index] = {}
 
@@ -36,19 +39,20 @@ class Partitions:
         except ValidationError:
             self.unfit[key] = None
             return
-        if place is not None:
-            index = self._found.get(place[0])
-            if index is None:
-                index = self._found[place[0]] = Index()
-            index.add(place[-1], key)
+        if place is None:
+            if any(record.get(name) is None for name in self._always):
+                self.unfit[key] = None
+            return
+        index = self._found.get(place[0])
+        if index is None:
+            index = self._found[place[0]] = Index()
+        index.add(place[-1], key)
 
     def discard(self, record: Record, key: KeyValue) -> None:
         """It no longer is."""
-        try:
-            place = self.spec.key_from(record)
-        except ValidationError:
-            self.unfit.pop(key, None)
+        if self.unfit.pop(key, self) is None:
             return
+        place = self.spec.key_from(record)
         index = None if place is None else self._found.get(place[0])
         if place is not None and index is not None:
             index.discard(place[-1], key)
