@@ -50,7 +50,10 @@ def tasks(use):
     """Ten of acme, an hour apart in the other order of their ids, and one of others that would match."""
     use(Task)
     Task.batch_create(
-        [{"id": f"t{n}", "created_at": hours(9 - n), "rank": n, "title": f"task {n % 3}"} for n in range(10)]
+        [
+            {"id": f"t{n}", "created_at": hours(9 - n), "rank": n, "title": f"task {n % 3}"}
+            for n in (5, 2, 8, 0, 9, 3, 1, 7, 4, 6)
+        ]
     )
     Task.create(id="x", tenant="acme#", created_at=hours(3), rank=3, title="task 0")
     return Task

@@ -111,7 +111,7 @@ def test_every_question_is_answered_as_if_there_were_no_index(use, data):
     use(Place)
     Place.where().delete()
     made = data.draw(st.lists(st.fixed_dictionaries(VALUES), max_size=10))
-    rows = {str(n): Place.create(id=str(n), **values) for n, values in enumerate(made)}
+    rows = {str(n): Place.create(id=str(n), **values) for n, values in reversed(list(enumerate(made)))}
     for _ in range(2):
         for one in data.draw(WRITES):
             write(rows, *one)
