@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mixstore.errors import SchemaError, nearest
+from mixstore.errors import SchemaError, ValidationError, nearest
 from mixstore.expressions import Compare, Expr, conjunction
 from mixstore.keymaking import KeyMaker, by_methods, by_templates
 from mixstore.keyranges import KeyShape
@@ -20,6 +20,7 @@ from mixstore.keys import Template, both, mark, marked
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
+    from mixstore.write import KeyValue
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
@@ -153,6 +154,13 @@ class IndexSpec:
     def mark(self) -> str:
         """Under which name a row's values tell its key in an index whose key methods compute; no field is called so."""
         return f"_gsi_{self.name}"
+
+    def key_as_read(self, values: Mapping[str, Any]) -> KeyValue | None:
+        """`key_from` for a row that is stored already: an older one, which can't make a key, is not in the index."""
+        try:
+            return self.key_from(values)
+        except ValidationError:
+            return None
 
     def covers(self, fields: Iterable[str] | None) -> bool:
         """Whether the index holds all of these fields; None asks for whole rows."""

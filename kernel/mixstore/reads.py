@@ -166,7 +166,7 @@ def told(bound: Bound, row: Any) -> dict[str, Any]:
     """A row's values, with its rendered key where that is not made of fields, and what methods make of it."""
     values = bound.values_from_row(row)
     for spec in bound.schema.computed_indexes:
-        values[spec.mark] = spec.key_from(values)
+        values[spec.mark] = spec.key_as_read(values)
     if bound.schema.hidden_key:
         values.update(zip(bound.schema.hidden_key, bound.key_from(values) or (), strict=False))
     return values
