@@ -182,10 +182,11 @@ def _check_able(bound: Bound, or_create: bool) -> None:
 
 
 def _must_read(bound: Bound, told: Mapping[str, Amount]) -> bool:
-    """Whether the sum has to be known when it is written: a constraint or an extension wants to see it."""
+    """Whether the sum has to be known when it is written: a constraint, an index or an extension wants it."""
     able = Capability.ADD in bound.backend.capabilities
     seen = bool(bound.chain.beside) or "update" in bound.chain.reads or any(one.seen for one in told.values())
-    return seen or not able
+    indexed = bool(bound.schema.computed_indexes) or not bound.schema.index_fields.isdisjoint(told)
+    return seen or indexed or not able
 
 
 def _read(bound: Bound, key: KeyValue, now: datetime) -> Steps:

@@ -57,7 +57,7 @@ class Bound:
         self.key_from = schema.key_from
         self.names = tuple(schema.fields)
         codec = engine.adapter.codec(self.model)
-        self.encode: Callable[[Any], dict[str, Any]] = codec.encode
+        self.encode: Callable[[Any], dict[str, Any]] = _index_checked(schema, codec.encode)
         self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
         self._key_of: Callable[[Mapping[str, Any]], KeyValue] = codec.key_of
         validator = self.model.__pydantic_validator__
@@ -274,6 +274,21 @@ class Bound:
             if values.get(name) is not None:
                 values[name] = copy(values[name])
         return copied
+
+
+def _index_checked(schema: ModelSchema, encode: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Refuses, on every backend alike, values that an index can't hold."""
+    makers = tuple(spec.key_from for spec in schema.indexes.values())
+    if not makers:
+        return encode
+
+    def checked(instance: Any) -> dict[str, Any]:
+        record = encode(instance)
+        for make in makers:
+            make(instance.__dict__)
+        return record
+
+    return checked
 
 
 def _rows_in(result: Any) -> int:

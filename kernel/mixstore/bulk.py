@@ -98,7 +98,8 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
 
     `target` is the instance that becomes what is stored, if it is not the one that was read.
     """
-    guard = None if query.where == TRUE else query.where
+    wanted = conjunction(query.where, _stored_in(bound, query))
+    guard = None if wanted == TRUE else wanted
     key = state_of(instance).key  # type: ignore[union-attr]
     for attempt in range(lifecycle.ATTEMPTS):
         if query.options.get(REWRITE) and not bound.outdated(state_of(instance).stored):  # type: ignore[union-attr]
@@ -122,6 +123,12 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
             return 0
         instance = found[0]
     return 0
+
+
+def _stored_in(bound: Bound, query: Query) -> Expr:
+    """What a row's fields tell of whether it is in the index asked for; nothing where methods compute its key."""
+    spec = None if query.index is None else bound.schema.indexes[query.index]
+    return TRUE if spec is None or spec.shape is None else spec.present
 
 
 def _still_there(bound: Bound, query: Query, key: KeyValue) -> Steps:

@@ -151,6 +151,7 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
     for option, capability, names in (
         ("index", Capability.INDEXES, schema.indexed),
         ("searchable", Capability.FULL_TEXT, schema.searchable),
+        ("indexes", Capability.INDEXES, tuple(schema.indexes)),
     ):
         if names and capability not in backend.capabilities:
             hints.append(Entry(option, None, "inactive", f"{', '.join(names)}: the backend lacks {capability.name}"))
@@ -315,6 +316,13 @@ def _replaced(schema: ModelSchema, extension: BackendExtension, chain: Chain) ->
             raise ConfigurationError(
                 f"{schema.name}.{name} is a key or unique, and {who} would replace its stored value"
             )
+        for spec in schema.indexes.values():
+            if name in spec.fields:
+                raise ConfigurationError(
+                    f"{schema.name}.{name} is part of the index {spec.name!r}, "
+                    f"and {who} would replace its stored value",
+                    model=schema.model,
+                )
         worst = "refuse" if "refuse" in (treatment, chain.opaque.get(name)) else "residual"
         chain.opaque[name] = worst
 

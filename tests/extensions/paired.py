@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from mixstore import Backend, Field, Model
+from mixstore import GSI, KEYS_ONLY, Backend, Field, Model
 from mixstore_extensions import (
     TTL,
     AuditEntry,
@@ -35,7 +35,7 @@ MIXINS: dict[str, Any] = {
     one.__name__: one
     for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters, Unique)
 }
-NAMES = (*MIXINS, "audited")
+NAMES = (*MIXINS, "GSI", "audited")
 PAIRS = tuple(combinations(NAMES, 2))
 COMBINATIONS = (*PAIRS, NAMES, NAMES[::-1])
 SECRET = "the name of the rose"
@@ -52,6 +52,8 @@ def model_of(names: tuple[str, ...]) -> Any:
     keys: dict[str, Any] = {"encryption": RING} if encrypted else {}
     if "Unique" in names:
         keys["unique_together"] = [("stars", "code"), ("title", "seat")]
+    if "GSI" in names:
+        keys["indexes"] = [GSI("by_stars", partition="S#{stars:02d}", sort="{title}", projection=KEYS_ONLY)]
     meta = type("Meta", (), {"__module__": __name__, "__qualname__": "Base.Meta", "abstract": True, **keys})
     bases = tuple(MIXINS[name] for name in names if name in MIXINS)
     base = type(Model)("Base", (*bases, Model), {"__module__": __name__, "__qualname__": "Base", "Meta": meta})

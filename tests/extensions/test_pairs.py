@@ -379,6 +379,23 @@ def test_reverting_never_hides_the_row(world):
     world.check("1", "create", "delete", "update")
 
 
+@together_with("GSI")
+def test_an_index_finds_the_rows_that_may_be_seen(world):
+    world.hidden()
+    for number in range(6):
+        world.create(f"{number}", **{**VALUES, "code": None, "title": "cba"[number % 3], "stars": 3 + number // 4})
+    asked = world.model.where(stars=3, title__gte="b").order_by("title")
+    assert asked.explain().index.endswith("by_stars")
+    assert ids(asked.all()) == paged(asked.using("by_stars"), 2) == ["1", "0", "3"]
+    assert asked.select("body").all() == [{"body": LONG}] * 3
+    assert asked.filter(title="b").update(stars=4) == 1
+    assert (asked.count(), world.model.where(stars=4, title="b").count()) == (2, 2)
+    assert asked.delete() == 2
+    assert asked.all() == []
+    world.check("1", "create", "update")
+    world.check("3", "create", "delete")
+
+
 @together_with("TTL", "SoftDelete")
 def test_what_is_hidden_is_purged_for_good(world):
     model = world.model

@@ -50,7 +50,7 @@ class _Find(QueryPlan):
             request=repr(query.where),
             pushed=query.where,
             index=access.by,
-            scan=access.by is None,
+            scan=access.scan,
         )
         self.lock = lock
         self.table = table
@@ -167,7 +167,7 @@ class InMemoryBackend(PlannedBackend):
         matches = None if query.where == TRUE else matcher(query.where)
         if query.search is not None:
             matches = _both(matches, _hits(query.search, bound.schema.searchable))
-        access = choose(bound.schema, bound.native, query.where, query.order)
+        access = choose(bound.schema, bound.native, query)
         return _Find(self._lock, bound.native, access, query, matches, counts)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from mixstore.envelopes import Envelope
 from mixstore.errors import SchemaError, UnsupportedOperationError
 from mixstore_backends.sqlite import fts
-from mixstore_backends.sqlite.layout import ROWID, Column, Table, quoted
+from mixstore_backends.sqlite.layout import ROWID, Column, KeyIndex, Table, quoted
 
 SAMPLE = 50
 """So many rows are read to see whether stored values are what the model says now."""
@@ -104,6 +104,12 @@ def create_index(table: Table, field: str) -> str:
     name = table.index_names[field]
     on = f"{quoted(name)} ON {table.sql} ({table.columns[field].sql})"
     return f"CREATE UNIQUE INDEX {on}{holding(table)}" if field in table.unique else f"CREATE INDEX {on}"
+
+
+def create_key_index(table: Table, index: KeyIndex) -> str:
+    """The statement that makes a secondary index."""
+    columns = ", ".join(quoted(column) for column in index.columns)
+    return f"CREATE INDEX {quoted(index.name)} ON {table.sql} ({columns})"
 
 
 def holding(table: Table) -> str:
@@ -270,21 +276,27 @@ class _Migration:
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
             (table.name,),
         ).fetchall()
-        wanted = {name: field for field, name in table.index_names.items()}
+        wanted = {name: create_index(table, field) for field, name in table.index_names.items()}
+        wanted.update({one.name: create_key_index(table, one) for one in table.key_indexes.values()})
         there = dict(found)
         for name in list(there):
-            stale = name not in wanted and name.startswith((f"ix_{table.name}.", f"ux_{table.name}."))
-            if stale or (name in wanted and _where(there[name]) != _where(create_index(table, wanted[name]))):
+            stale = name not in wanted and name.startswith(
+                tuple(f"{kind}_{table.name}." for kind in ("ix", "ux", "gx"))
+            )
+            if stale or (name in wanted and _differs(name, there[name], wanted[name])):
                 self.connection.execute(f"DROP INDEX {quoted(name)}")
                 del there[name]
-        for name, field in wanted.items():
+        fields = {name: field for field, name in table.index_names.items()}
+        for name, statement in wanted.items():
             if name not in there:
-                self._index(field)
+                self._index(statement, fields.get(name))
 
-    def _index(self, field: str) -> None:
+    def _index(self, statement: str, field: str | None) -> None:
         try:
-            self.connection.execute(create_index(self.table, field))
+            self.connection.execute(statement)
         except sqlite3.IntegrityError:
+            if field is None:
+                raise
             self._refuse(
                 f"column {field!r} is to be unique, and several rows share a value",
                 f"SELECT {quoted(field)}, count(*) FROM {self.table.sql} GROUP BY 1 HAVING count(*) > 1 finds them",
@@ -308,9 +320,9 @@ class _Migration:
             self.connection.execute(statement)
 
 
-def _where(index: str) -> str:
-    """The rows that an index is of."""
-    return index.rpartition(") WHERE ")[2] if ") WHERE " in index else ""
+def _differs(name: str, there: str, wanted: str) -> bool:
+    """Whether an index is of other columns or of other rows than it is to be."""
+    return there.partition(quoted(name))[2] != wanted.partition(quoted(name))[2]
 
 
 _ZEROS = {"TEXT": "''", "INTEGER": "0", "REAL": "0.0", "BLOB": "x''", "ANY": "0"}
