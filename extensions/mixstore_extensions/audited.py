@@ -27,13 +27,13 @@ class AuditEntry(Model):
 
     id: UUID = Field(primary_key=True, default_factory=uuid4)
     at: datetime = Field(index=True)
-    by: str | None = Field(None, index=True)
+    by: str | None = Field(default=None, index=True)
     operation: str
     entity: str = Field(index=True)
     key: str = Field(index=True)
     changed: list[str]
     values: dict[str, Any] | None = None
-    tenant: str | None = Field(None, index=True)
+    tenant: str | None = Field(default=None, index=True)
 
 
 class Audited(BackendExtension):

@@ -116,7 +116,7 @@ class TenantScoped(Mixin):
             if spec.name not in self.schema.key_fields and (spec.required or spec.make_default() is not None):
                 raise SchemaError(
                     f"{self.schema.name}.{spec.name} must be None by default: the tenant that is set fills it",
-                    hint=f"{spec.name}: str | None = Field(None, index=True)",
+                    hint=f"{spec.name}: str | None = Field(default=None, index=True)",
                 )
 
         def veiled(self) -> Q:
@@ -185,7 +185,7 @@ class Tenant(TenantScoped):
     To others a row is not there, but its key is taken. With no tenant set, everything is a TenantError.
     """
 
-    tenant: str | None = Field(None, index=True)
+    tenant: str | None = Field(default=None, index=True)
 
 
 __all__ = ["Tenant", "TenantError", "TenantScoped", "current_tenant", "tenant", "without_tenant"]

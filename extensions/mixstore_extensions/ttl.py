@@ -42,7 +42,7 @@ class TTL(Mixin):
     gone.
     """
 
-    expires_at: datetime | None = Field(None, index=True)
+    expires_at: datetime | None = Field(default=None, index=True)
 
     # required: rows that should expire must not outlive their time just since a backend can't do it
     Declares = Declaration(required=True, arguments={"expires_in": _expires_in}, meta={"ttl": timedelta})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from copy import deepcopy
 from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -272,8 +273,19 @@ class Bound:
         values = copied.__dict__
         for name, copy in self.mutable.items():
             if values.get(name) is not None:
-                values[name] = copy(values[name])
+                values[name] = _copied(copy, values[name])
         return copied
+
+
+def _copied(copy: Callable[[Any], Any], value: Any) -> Any:
+    """A copy of a value of a field, which may not be of the field's type yet: that is told when it is checked."""
+    try:
+        return copy(value)
+    except Exception:
+        try:
+            return deepcopy(value)
+        except Exception:
+            return value  # a view of a dict, say
 
 
 def _index_checked(schema: ModelSchema, encode: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
