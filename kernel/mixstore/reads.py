@@ -277,7 +277,7 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
         return []
     if bound.schema.indexes[name].shape is None:
         return [f"methods compute the keys of {name}, so mixstore looks at all rows that the rest of the filter leaves"]
-    if Capability.INDEXES in bound.backend.capabilities:
+    if Capability.SECONDARY_INDEXES in bound.backend.capabilities:
         return []
     return [f"{bound.backend.backend_name} keeps no indexes: {name} only says which rows are asked for"]
 
