@@ -37,7 +37,7 @@ class Access:
     keys: those of GetItem and BatchGetItem. partitions: the key conditions of Query, one a request. said: the terms
     that these say exactly. descending: which way the sort keys are walked if that gives the asked order, None if it
     does not. start: the key after which to go on. ties: what is left to sort among rows that come next to each other.
-    bounded: whether it is less than whole partitions.
+    bounded: whether it is less than whole partitions. exact: whether it is single sort keys.
     """
 
     operation: str
@@ -50,32 +50,40 @@ class Access:
     start: dict[str, Wire] | None = None
     ties: Ties | None = None
     bounded: bool = False
+    exact: bool = False
     notes: list[str] = field(default_factory=list)
 
 
 def choose(table: Table, query: Query, told: tuple[Expr, ...]) -> Access:
     """The cheapest way to the rows of a query, whose filter are these terms."""
     if query.index is not None:
-        return _by_index(table, table.indexes[query.index], query, told) or _scan(
-            table, query, table.indexes[query.index]
-        )
+        asked = table.indexes[query.index]
+        return _by_index(table, asked, query, told) or _scan(asked)
     point = _by_keys(table, told)
     if point is not None:
         return point
-    own = _by_partition(table, query, told)
-    if own is not None and (own.bounded or own.descending is not None or not table.indexes):
-        return own
+    found = [_by_partition(table, query, told)]
     for index in table.indexes.values():
-        found = _by_index(table, index, query, told) if _serves(index, told) else None
-        if found is not None and (own is None or found.bounded):
-            return found
-    return own or _scan(table, query)
+        way = _by_index(table, index, query, told) if _serves(index, told) else None
+        found.append(None if way is None or _is_all(index, way, query) else way)
+    ways = [one for one in found if one is not None]
+    return max(ways, key=_worth) if ways else _scan()
 
 
-def _scan(table: Table, query: Query, index: Index | None = None) -> Access:
-    if index is not None:
-        return Access("Scan", index.name, index)
-    return Access("Scan")
+def _is_all(index: Index, way: Access, query: Query) -> bool:
+    """Whether this reads all there is for no gain: one partition for all rows, and none of its order is asked for."""
+    named = index.spec.partition is not None and index.spec.partition.fields
+    return not named and not way.bounded and not (query.order and way.descending is not None)
+
+
+def _worth(access: Access) -> tuple[bool, ...]:
+    """What makes one way better than another: rows that need not be read, then whole and fresh rows, then order."""
+    whole = access.secondary is None or access.secondary.whole
+    return (access.exact, access.bounded, whole, access.secondary is None, access.descending is not None)
+
+
+def _scan(index: Index | None = None) -> Access:
+    return Access("Scan") if index is None else Access("Scan", index.name, index)
 
 
 def _equal(told: Sequence[Expr]) -> dict[str, Any]:
@@ -148,7 +156,7 @@ def _by_partition(table: Table, query: Query, told: tuple[Expr, ...]) -> Access 
     found = _shaped(table.keying.shape, table.key_attributes, told, table.keying.constant)
     if found is None:
         return None
-    access = Access("Query", PRIMARY, partitions=found[0], bounded=found[1])
+    access = Access("Query", PRIMARY, partitions=found[0], bounded=found[1], exact=found[2])
     if len(access.partitions) == 1:
         _walk(access, table, table.keying.shape, query.order, told)
     return access
@@ -156,11 +164,13 @@ def _by_partition(table: Table, query: Query, told: tuple[Expr, ...]) -> Access 
 
 def _shaped(
     shape: KeyShape, attributes: Sequence[str], told: tuple[Expr, ...], constant: str | None = None
-) -> tuple[list[KeyText], bool] | None:
+) -> tuple[list[KeyText], bool, bool] | None:
+    """The key conditions, whether they are less than partitions, and whether they are single keys."""
     conditions = shape.conditions(told)
     if not conditions:
         return None
-    return [_text_of(one, attributes, constant) for one in conditions], any(one.bounded for one in conditions)
+    texts = [_text_of(one, attributes, constant) for one in conditions]
+    return texts, any(one.bounded for one in conditions), all(one.exact for one in conditions)
 
 
 def _text_of(condition: KeyCondition, attributes: Sequence[str], constant: str | None) -> KeyText:
@@ -285,9 +295,9 @@ def _is(term: Expr, name: str, lookups: Sequence[str]) -> bool:
 
 
 def _serves(index: Index, told: tuple[Expr, ...]) -> bool:
-    """Whether an index may be used unasked: it lacks no row that matches, and holds whole rows."""
+    """Whether an index may be used unasked: it lacks no row that matches."""
     shape = index.spec.shape
-    return shape is not None and index.whole and shape.complete(told)
+    return shape is not None and shape.complete(told)
 
 
 def _by_index(table: Table, index: Index, query: Query, told: tuple[Expr, ...]) -> Access | None:
@@ -295,7 +305,7 @@ def _by_index(table: Table, index: Index, query: Query, told: tuple[Expr, ...]) 
     found = None if shape is None else _shaped(shape, index.attributes, told)
     if found is None or shape is None:
         return None
-    access = Access("Query", index.name, index, partitions=found[0], bounded=found[1])
+    access = Access("Query", index.name, index, partitions=found[0], bounded=found[1], exact=found[2])
     order = shape.order(query.order, told) if len(access.partitions) == 1 else None
     if len(access.partitions) == 1 and not query.order:
         access.descending = False

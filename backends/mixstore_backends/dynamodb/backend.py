@@ -13,6 +13,7 @@ from mixstore_backends.dynamodb import batching, errors, queries, units
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.clients import client_of
 from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
+from mixstore_backends.dynamodb.reindexing import Reindex
 from mixstore_backends.dynamodb.tables import Initialize, Wanted
 from mixstore_backends.dynamodb.transport import Transport
 
@@ -33,9 +34,7 @@ class DynamoDBBackend(PlannedBackend):
     """
 
     backend_name = errors.NAME
-    capabilities = (
-        Capability.CONDITIONS | Capability.ATOMIC_WRITES | Capability.ADD | Capability.SECONDARY_INDEXES
-    )
+    capabilities = Capability.CONDITIONS | Capability.ATOMIC_WRITES | Capability.ADD | Capability.SECONDARY_INDEXES
     scan_policy = "warn"
     adapter: DynamoDBAdapter
 
@@ -128,12 +127,25 @@ class DynamoDBBackend(PlannedBackend):
         return bound.native.values_reader()  # type: ignore[no-any-return]
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
-        """Create the tables of these models, or the indexes and the expiry that they lack; waits for them."""
+        """Create the tables of these models, or the indexes and the expiry that they lack; waits for them.
+
+        Rows that were there before an index get their place in it, which reads all rows of the model.
+        """
         tables: dict[str, list[Table]] = {}
         for bound in bounds:
             tables.setdefault(bound.native.name, []).append(bound.native)
         for name, some in tables.items():
-            self.execute(Initialize(Wanted(some), self._ttl.get(name)))
+            added = self.execute(Initialize(Wanted(some), self._ttl.get(name)))
+            for table in some if added else ():
+                if not table.indexes.keys().isdisjoint(added):
+                    self.execute(Reindex(table))
+
+    def reindex(self, model_class: type[Any]) -> int:
+        """Put right the keys of all rows in the indexes of a model; how many rows were not right.
+
+        For a model that takes up an index which its table has already: `initialize()` sees to new ones.
+        """
+        return int(self.execute(Reindex(self.bound(model_class).native)))
 
     # -- compiling -------------------------------------------------------------------------------------------------
 

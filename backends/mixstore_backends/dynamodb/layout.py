@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mixstore.errors import SchemaError
+from mixstore.errors import SchemaError, ValidationError
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.columns import Column, Item, Shaper
 from mixstore_backends.dynamodb.compiler import Compiler
@@ -94,11 +94,19 @@ class Table:
             return UNKNOWN
         return spec.make_default()
 
-    def index_items(self, values: Mapping[str, Any]) -> Item:
-        """The key attributes of the indexes that a row of these python values is in."""
+    def index_items(self, values: Mapping[str, Any], lenient: bool = False) -> Item:
+        """The key attributes of the indexes that a row of these python values is in.
+
+        ValidationError for values that an index can't hold; if `lenient`, the row is not in it.
+        """
         made: Item = {}
         for index in self.indexes.values():
-            key = index.spec.key_from(values)
+            try:
+                key = index.spec.key_from(values)
+            except ValidationError:
+                if not lenient:
+                    raise
+                continue
             for name, part in zip(index.attributes, key or (), strict=False):
                 if not part:
                     break  # an empty text can't be a key, so the row is not in the index

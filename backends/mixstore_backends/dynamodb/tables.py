@@ -109,8 +109,9 @@ class Initialize(Plan):
         self.wanted = wanted
         self.ttl = ttl
 
-    def run(self, transport: Transport) -> None:
-        wanted = self.wanted
+    def run(self, transport: Transport) -> list[str]:
+        """Make it so; the indexes that a table which was there has got."""
+        wanted, added = self.wanted, list[str]()
         found = described(transport, wanted.name)
         if found is None:
             if not _created(transport, wanted):
@@ -118,17 +119,19 @@ class Initialize(Plan):
             _wait(transport, wanted.name)
         if found is not None:
             _check(found, wanted)
-            self._grow(transport, found)
+            added = self._grow(transport, found)
         if self.ttl is not None:
             self._expire(transport, self.ttl)
+        return added
 
-    def _grow(self, transport: Transport, found: dict[str, Any]) -> None:
+    def _grow(self, transport: Transport, found: dict[str, Any]) -> list[str]:
         there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
-        for name in self.wanted.indexes:
-            if name not in there:
-                _wait(transport, self.wanted.name)
-                transport.call("update_table", self.wanted.name, self.wanted.index_request(name))
+        added = [name for name in self.wanted.indexes if name not in there]
+        for name in added:
+            _wait(transport, self.wanted.name)
+            transport.call("update_table", self.wanted.name, self.wanted.index_request(name))
         _wait(transport, self.wanted.name)
+        return added
 
     def _expire(self, transport: Transport, attribute: str) -> None:
         table = self.wanted.name
