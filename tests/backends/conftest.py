@@ -19,9 +19,21 @@ from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.shared.support import Clock
 
 
+class OneClient:
+    """A session that gives the same client to all."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def create_client(self, *_: Any, **__: Any) -> Any:
+        """It."""
+        return self._client
+
+
 def dynamodb(request: pytest.FixtureRequest) -> Backend:
     """An empty table of its own. The tests ask for scans, and a clock of theirs does not make them dearer."""
-    made = DynamoDBBackend(f"test-{uuid4().hex}", client=request.getfixturevalue("dynamodb_client"))
+    session = OneClient(request.getfixturevalue("dynamodb_client"))
+    made = DynamoDBBackend(f"test-{uuid4().hex}", session=session)
     made.scan_policy = "allow"
     return made
 
@@ -59,10 +71,12 @@ def dynamodb_client() -> Iterator[Any]:
 
     Made once, since that takes longer than most tests.
     """
+    from botocore.config import Config
     from botocore.session import Session
     from moto import mock_aws
 
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    keys: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    keys["config"] = Config(parameter_validation=False)  # as the backend makes its own
     endpoint = os.environ.get("MIXSTORE_TEST_DYNAMODB")
     if endpoint:
         yield Session().create_client("dynamodb", "eu-west-1", endpoint_url=endpoint, **keys)

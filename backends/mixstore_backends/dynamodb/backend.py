@@ -59,7 +59,7 @@ class DynamoDBBackend(PlannedBackend):
         self.table_name = table_name
         self.consistent = consistent
         self._client = client
-        self._make_client = lambda: client_of(session, region_name, endpoint_url)
+        self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)
         self._transport: Transport | None = None
         self._tables: dict[str, Table] = {}
         self._ttl: dict[str, str] = {}
@@ -88,7 +88,8 @@ class DynamoDBBackend(PlannedBackend):
     def transport(self) -> Transport:
         """What does the I/O; made at the first request."""
         if self._transport is None:
-            self._transport = Transport(self._client if self._client is not None else self._make_client())
+            own = self._client is None
+            self._transport = Transport(self._make_client() if own else self._client, own)
         return self._transport
 
     def enable_ttl(self, model_class: type[Any], attribute: str) -> None:

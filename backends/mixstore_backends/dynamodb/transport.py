@@ -14,6 +14,7 @@ from botocore import exceptions as aws
 
 from mixstore.errors import BackendUnavailableError
 from mixstore_backends.dynamodb import errors
+from mixstore_backends.dynamodb.bodies import READS, WRITES, bodies_of
 from mixstore_backends.dynamodb.errors import CancelledError, ConditionFailedError, Place
 
 T = TypeVar("T")
@@ -22,16 +23,16 @@ ATTEMPTS = 8
 BASE, CAP = 0.05, 5.0
 """Seconds: the longest first pause, and the longest of all. Each pause is random between 0 and its longest."""
 
-WRITES = frozenset({"put_item", "update_item", "delete_item", "transact_write_items", "batch_write_item"})
-
 
 class Transport:
-    """One client. `pause` waits between attempts."""
+    """One client; `own` says that `clients` made it. `pause` waits between attempts."""
 
-    def __init__(self, client: Any, attempts: int = ATTEMPTS, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: Any, own: bool) -> None:
         self.client = client
-        self.attempts = attempts
-        self.pause = pause
+        self.attempts = ATTEMPTS
+        self.pause: Callable[[float], None] = time.sleep
+        self._own = own
+        self._bodies = bodies_of(client)
 
     def place(self, table: str) -> Place:
         """Where requests for a table go."""
@@ -49,6 +50,8 @@ class Transport:
         retried = False
         for attempt in range(self.attempts):
             try:
+                if operation in READS or operation in WRITES:
+                    return self._bodies.call(method, dict(request), operation in READS, self._own)
                 return method(**request)  # type: ignore[no-any-return]
             except (aws.ClientError, aws.BotoCoreError) as error:
                 _raise_refusal(error, retried)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -149,7 +151,7 @@ def test_a_transaction_that_fails_names_the_write(answering, reason, expected):
     backend, _ = answering(*[cancelled({"Code": "None"}, reason)] * 20)
     User.bind(backend)
     try:
-        with pytest.raises(expected, match="Odd") as caught, backend.transaction():
+        with pytest.raises(expected, match="Odd") as caught, backend.transaction():  # noqa: PT012
             User.create(id="1")
             User.create(id="2")
     finally:
@@ -288,3 +290,10 @@ def test_a_region_is_needed(monkeypatch):
 def test_a_client_and_its_parts_are_not_given_together(dynamodb_client):
     with pytest.raises(ConfigurationError):
         DynamoDBBackend("t", client=dynamodb_client, region_name="eu-west-1")
+
+
+def test_without_boto3_one_line_says_what_to_install():
+    code = "import sys; sys.modules['botocore'] = None\nimport mixstore\nmixstore.connect('dynamodb://t')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'mixstore[dynamodb]'" in done.stderr.strip().splitlines()[-1]

@@ -142,4 +142,3 @@ def test_a_table_is_waited_for(answering):
     backend.initialize(User)
     assert [name for name, _ in client.asked] == ["describe_table", "create_table", "describe_table", "describe_table"]
     assert client.pauses == [1.0]
-

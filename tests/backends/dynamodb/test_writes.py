@@ -134,7 +134,7 @@ def test_a_transaction_is_one_request_and_rolls_back_as_one(use, store, monkeypa
         User.create(id="1")
         Task.create(id="1", owner="ann")
     assert asked == ["transact_write_items"]
-    with pytest.raises(DuplicateKeyError) as caught, store.transaction():
+    with pytest.raises(DuplicateKeyError) as caught, store.transaction():  # noqa: PT012
         Task.create(id="2")
         User.create(id="taken")
     assert caught.value.key == "taken"
@@ -145,7 +145,7 @@ def test_a_transaction_of_more_than_a_hundred_items_is_refused_before_it_is_sent
     backend, client = answering()
     User.bind(backend)
     try:
-        with pytest.raises(TransactionError, match="101 items"), backend.transaction():
+        with pytest.raises(TransactionError, match="101 items"), backend.transaction():  # noqa: PT012
             for number in range(101):
                 User.create(id=str(number))
     finally:
@@ -205,9 +205,7 @@ def test_botocores_own_retries_are_taken_into_account(answering):
 
 def plain_item() -> dict[str, Any]:
     """The item of a user of whom nothing is known but the id, as an engine might write its number."""
-    return user(
-        name={"S": ""}, active={"BOOL": True}, limit={"N": "5.0"}, tags={"L": []}, home={"M": {}}
-    )
+    return user(name={"S": ""}, active={"BOOL": True}, limit={"N": "5.0"}, tags={"L": []}, home={"M": {}})
 
 
 def test_batch_upsert_sends_25_at_a_time_and_what_was_left_again(answering):
