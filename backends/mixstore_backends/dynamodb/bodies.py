@@ -37,11 +37,11 @@ class Bodies:
 
     def __init__(self, client: Any) -> None:
         self._local = threading.local()
-        self._events: Any = getattr(client.meta, "events", None)
-        for operation in (*READS.values(), *WRITES.values()) if self._events is not None else ():
-            self._events.register(f"before-call.dynamodb.{operation}", self._give)
-        for operation in READS.values() if self._events is not None else ():
-            self._events.register(f"before-parse.dynamodb.{operation}", self._take)
+        events = client.meta.events
+        for operation in (*READS.values(), *WRITES.values()):
+            events.register(f"before-call.dynamodb.{operation}", self._give)
+        for operation in READS.values():
+            events.register(f"before-parse.dynamodb.{operation}", self._take)
 
     def call(self, method: Any, request: dict[str, Any], reads: bool, unchecked: bool) -> dict[str, Any]:
         """The answer to a request; that of a read with its attributes as they stand in the JSON, but for bytes.
@@ -50,7 +50,7 @@ class Bodies:
         """
         local = self._local
         local.taking = reads
-        if unchecked and self._events is not None:
+        if unchecked:
             local.body = json.dumps(request, default=_base64, ensure_ascii=False).encode()
             request = {name: _hint(request[name]) for name in _SHOWN if name in request}
         try:

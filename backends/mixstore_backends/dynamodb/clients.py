@@ -28,7 +28,7 @@ def client_of(session: Any, region_name: str | None, endpoint_url: str | None) -
             from botocore.session import Session
 
             session = Session()
-        make = session.create_client if hasattr(session, "create_client") else session.client
+        make = getattr(session, "create_client", None) or session.client  # of botocore, or of boto3
         return make("dynamodb", region_name=region_name, endpoint_url=endpoint_url, config=config)
     except aws.NoRegionError as error:
         raise no_region() from error

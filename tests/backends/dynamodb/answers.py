@@ -27,7 +27,11 @@ class Answers:
         self.given = list(given)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.pauses: list[float] = []
-        self.meta = SimpleNamespace(region_name="eu-west-1", endpoint_url="https://dynamodb.eu-west-1.amazonaws.com")
+        self.meta = SimpleNamespace(
+            region_name="eu-west-1",
+            endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
+            events=SimpleNamespace(register=lambda event, handler: None),
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
