@@ -11,8 +11,7 @@ from uuid import uuid4
 import pytest
 
 import mixstore
-from mixstore import Backend, Capability, Model
-from mixstore.schema import schema_of
+from mixstore import Backend, Model
 from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
@@ -124,8 +123,6 @@ def use(backend: Backend) -> Iterator[Callable[..., Any]]:
 
     def bind(*models: type[Model]) -> type[Model]:
         for model in models:
-            if schema_of(model).unique and Capability.UNIQUE not in backend.capabilities:
-                pytest.skip(f"{model.__name__} has unique fields, which {backend.backend_name} can't enforce")
             model.bind(backend)
             bound.append(model)
         backend.initialize(*models)
