@@ -105,7 +105,7 @@ def _by_keys(table: Table, told: tuple[Expr, ...]) -> Access | None:
     keys = _whole_keys(table, told)
     if keys is None:
         return None
-    named = set(table.schema.key_fields)
+    named = {*table.schema.key_fields, *table.schema.hidden_key}
     said = tuple(term for term in told if isinstance(term, Compare) and term.path[0] in named)
     operation = "GetItem" if len(keys) == 1 else "BatchGetItem"
     descending = False if len(keys) < 2 else None
@@ -115,8 +115,10 @@ def _by_keys(table: Table, told: tuple[Expr, ...]) -> Access | None:
 def _whole_keys(table: Table, told: tuple[Expr, ...]) -> list[dict[str, Wire]] | None:
     """The keys of all rows that the terms allow; None if they don't tell."""
     keying, schema = table.keying, table.schema
+    equal = _equal(told)
+    rendered = tuple([equal.get(name) for name in schema.hidden_key])
     try:
-        key = schema.key_from(_equal(told))
+        key = rendered if rendered and None not in rendered else schema.key_from(equal)
     except ValidationError:
         return None
     if key is not None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.planned import Plan
 from mixstore.write import OK, Outcome, Write
+from mixstore_backends.dynamodb.entries import MOST_ACTIONS
 from mixstore_backends.dynamodb.reading import identity, pause
 from mixstore_backends.dynamodb.sizes import size_of
-from mixstore_backends.dynamodb.transactions import MOST_ACTIONS, Unit, place_of
+from mixstore_backends.dynamodb.transactions import Unit
 from mixstore_backends.dynamodb.units import plan_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _groups(writes: Sequence[Write]) -> Iterator[list[Write]]:
     actions, size = 0, 0
     for write in writes:
         entries = Unit([write]).entries
-        own = {place_of(entry) for entry in entries}
+        own = {entry.place for entry in entries}
         bytes_ = sum(size_of(one.action().request.get("Item", {})) for one in entries if one.write.op == "create")
         if group and (actions + len(entries) > MOST_ACTIONS or size + bytes_ > MOST_BYTES or own & places):
             yield group

@@ -270,7 +270,9 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
 
 def _help(table: Table, query: Query) -> str:
     """Which index would turn a scan into a query."""
-    told = [one for one in terms(query.where) if isinstance(one, Compare) and len(one.path) == 1]
+    fields = table.schema.fields
+    told = [one for one in terms(query.where) if isinstance(one, Compare) and one.path[0] in fields]
+    told = [one for one in told if len(one.path) == 1]
     equal = [one.path[0] for one in told if one.lookup in ("eq", "in") and one.value is not None]
     ranged = [one.path[0] for one in told if one.lookup in _HELPED and one.path[0] not in equal]
     ordered = [one.path[0] for one in query.order if len(one.path) == 1 and one.path[0] in table.schema.fields]

@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from mixstore.errors import BackendError, BackendUnavailableError, ThrottledError, TransactionError, ValidationError
+from mixstore.errors import BackendError, BackendUnavailableError, ThrottledError, ValidationError
 from mixstore.planned import Plan
 from mixstore.write import OK, SKIPPED, Outcome, Write
+from mixstore_backends.dynamodb.entries import Entry, Refusal, merged
 from mixstore_backends.dynamodb.errors import NAME, CancelledError
-from mixstore_backends.dynamodb.reading import identity, read_keys
-from mixstore_backends.dynamodb.writes import UNREAD, Action, action_of, judged, must_read
+from mixstore_backends.dynamodb.reading import read_keys
+from mixstore_backends.dynamodb.writes import UNREAD, must_read
 
 if TYPE_CHECKING:
-    from mixstore_backends.dynamodb.layout import Table
     from mixstore_backends.dynamodb.transport import Transport
 
-MOST_ACTIONS = 100
-"""How many items one transaction can write."""
 ATTEMPTS = 20
 """How often a transaction is tried that others get in the way of."""
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
-
-
-class Entry:
-    """One item of a transaction: a write, or a side write of one. `basis` is the item as read, if it had to be."""
-
-    __slots__ = ("basis", "lenient", "owner", "write")
-
-    def __init__(self, owner: int, write: Write, lenient: bool) -> None:
-        self.owner = owner
-        self.write = write
-        self.lenient = lenient
-        self.basis: Any = UNREAD
-
-    @property
-    def table(self) -> Table:
-        """Where it is written."""
-        return self.write.bound.native  # type: ignore[no-any-return]
-
-    def action(self) -> Action:
-        """What DynamoDB is asked to do."""
-        return action_of(self.write, self.basis, self.lenient)
-
-    def refused(self, item: Any) -> Outcome | None:
-        """What the stored item makes of it; a delete that may miss never fails for that."""
-        outcome = judged(self.write, item)
-        if outcome is not None and self.lenient and outcome.status == "missing":
-            return None
-        return outcome
-
-
-class Refusal(NamedTuple):
-    """Which entry is why nothing was stored, and what became of it."""
-
-    entry: Entry
-    outcome: Outcome
 
 
 class Unit(Plan):
@@ -67,8 +30,7 @@ class Unit(Plan):
     def __init__(self, writes: Sequence[Write]) -> None:
         self.writes = tuple(writes)
         self.entries = [entry for position in range(len(writes)) for entry in self._entries(position)]
-        check_size(self.entries)
-        for entry in self.entries:
+        for entry in merged(self.entries)[0]:
             if not must_read(entry.write):
                 entry.action()  # what can't be stored is refused now
 
@@ -80,47 +42,22 @@ class Unit(Plan):
 
     def run(self, transport: Transport) -> list[Outcome]:
         outcomes: list[Outcome] = [OK] * len(self.writes)
-        entries = [Entry(one.owner, one.write, one.lenient) for one in self.entries]
-        while entries:
-            refusal = attempted(transport, entries)
+        wanted = self.entries
+        while wanted:
+            entries, refusal = merged([one.again() for one in wanted])
+            refusal = refusal or attempted(transport, entries)
             if refusal is None:
                 return outcomes
             entry, outcome = refusal
-            if entry.write is self.writes[entry.owner]:
-                if len(self.writes) > 1 and not entry.write.fails(outcome):
+            if entry.told is self.writes[entry.owner]:
+                if len(self.writes) > 1 and not entry.told.fails(outcome):
                     outcomes[entry.owner] = outcome
-                    entries = [one for one in entries if one.owner != entry.owner]
+                    wanted = [one for one in wanted if one.owner != entry.owner]
                     continue
             else:
-                outcome = Outcome(outcome.status, None, outcome.field, entry.write)
+                outcome = Outcome(outcome.status, None, outcome.field, entry.told)
             return [outcome if n == entry.owner else SKIPPED for n in range(len(self.writes))]
         return outcomes
-
-
-def check_size(entries: Sequence[Entry]) -> None:
-    """TransactionError for more items than a transaction holds, and for one that would be written twice."""
-    if len(entries) > MOST_ACTIONS:
-        raise TransactionError(
-            f"{len(entries)} items are written together, and a transaction of DynamoDB holds {MOST_ACTIONS}",
-            backend=NAME,
-            hint="side writes of extensions count too; use several transactions",
-        )
-    seen: dict[Any, Entry] = {}
-    for entry in entries:
-        place = place_of(entry)
-        if place in seen:
-            raise TransactionError(
-                f"{entry.write!r} and {seen[place].write!r} write the same item in one transaction",
-                backend=NAME,
-                hint="use two transactions",
-            )
-        seen[place] = entry
-
-
-def place_of(entry: Entry) -> Any:
-    """What tells an item from all others."""
-    table = entry.table
-    return table.name, identity(table.keying.wire(entry.write.key), table.key_attributes)
 
 
 def attempted(transport: Transport, entries: Sequence[Entry]) -> Refusal | None:
@@ -179,7 +116,7 @@ def _refusal(transport: Transport, entries: Sequence[Entry], cancelled: Cancelle
         elif code not in (None, "None"):
             kind = ValidationError if code in ("ValidationError", "ItemCollectionSizeLimitExceeded") else BackendError
             raise kind(
-                f"{entry.write!r} in a transaction: {code}: {reason.get('Message')}; nothing was stored",
+                f"{entry.told!r} in a transaction: {code}: {reason.get('Message')}; nothing was stored",
                 model=entry.write.bound.model,
                 key=entry.write.bound.schema.key_as_told(entry.write.key),
                 backend=NAME,
