@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mixstore.errors import AccessDeniedError, BackendError, BackendUnavailableError, ValidationError
 from mixstore.planned import Plan
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.dynamodb.entries import MOST_ACTIONS
+from mixstore_backends.dynamodb.errors import NAME
 from mixstore_backends.dynamodb.reading import identity, pause
 from mixstore_backends.dynamodb.sizes import size_of
 from mixstore_backends.dynamodb.transactions import Unit
@@ -33,22 +35,50 @@ class Puts(Plan):
         self.items = [table.item_of(write.key, write.record or {}) for write in writes]
 
     def run(self, transport: Transport) -> list[Outcome]:
-        name, failures = self.table.name, 0
-        pending: list[Any] = [{"PutRequest": {"Item": item}} for item in self._last_of_each()]
+        name, attributes, failures = self.table.name, self.table.key_attributes, 0
+        pending: list[Any] = list({identity(item, attributes): item for item in self.items}.values())  # the last wins
+        failed: dict[Any, Outcome] = {}
+        written = 0
         while pending:
             some, pending = pending[:PUTS_AT_ONCE], pending[PUTS_AT_ONCE:]
-            answer = transport.call("batch_write_item", name, {"RequestItems": {name: some}})
-            left = answer.get("UnprocessedItems", {}).get(name, [])
-            pending += left
-            failures = failures + 1 if len(left) == len(some) else 0
-            if left:
-                pause(transport, name, "batch_write_item", failures)
-        return [OK] * len(self.items)
+            request = {"RequestItems": {name: [{"PutRequest": {"Item": item}} for item in some]}}
+            try:
+                answer = transport.call("batch_write_item", name, request)
+                left = [one["PutRequest"]["Item"] for one in answer.get("UnprocessedItems", {}).get(name, ())]
+                written += len(some) - len(left)
+                pending, some = [*pending, *left], []
+                failures = failures + 1 if len(left) == PUTS_AT_ONCE or (left and not written) else 0
+                if left:
+                    pause(transport, name, "batch_write_item", failures)
+            except BackendError as error:
+                if not written:
+                    raise
+                failed.update({identity(item, attributes): Outcome("failed", error=error) for item in some})
+                failed.update({identity(item, attributes): untried(error) for item in pending})
+                break
+        return [failed.get(identity(item, attributes), OK) for item in self.items]
 
-    def _last_of_each(self) -> list[Any]:
-        """A request may not name an item twice; the last one wins."""
-        attributes = self.table.key_attributes
-        return list({identity(item, attributes): item for item in self.items}.values())
+
+def untried(error: BackendError) -> Outcome:
+    """What becomes of a write that comes after one by which the store was found to be gone."""
+    told = f"not tried, since the one before it failed: {error.message}"
+    return Outcome("failed", error=BackendUnavailableError(told, backend=NAME))
+
+
+def one_by_one(transport: Transport, plans: Sequence[Any]) -> list[Outcome]:
+    """The outcome of each; once the store is gone, the others are not tried. An error of the first is raised."""
+    outcomes: list[Outcome] = []
+    for plan in plans:
+        try:
+            outcomes += plan.run(transport)
+        except BackendError as error:
+            gone = isinstance(error, (BackendUnavailableError, AccessDeniedError))
+            if gone and not outcomes:
+                raise
+            outcomes.append(Outcome("failed", error=error))
+            if gone:
+                return outcomes + [untried(error)] * (len(plans) - len(outcomes))
+    return outcomes
 
 
 class Creates(Plan):
@@ -62,13 +92,24 @@ class Creates(Plan):
     def run(self, transport: Transport) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for group in _groups(self.writes):
-            if len(group) > 1:
-                told = Unit(group).run(transport)
-                if all(outcome is OK for outcome in told):
-                    outcomes += told
-                    continue
-            outcomes += [plan_of([write]).run(transport)[0] for write in group]  # type: ignore[attr-defined]
+            try:
+                outcomes += self._group(transport, group)
+            except BackendError as error:
+                if not outcomes:
+                    raise
+                outcomes += [Outcome("failed", error=error)] * len(group)
+                return outcomes + [untried(error)] * (len(self.writes) - len(outcomes))
         return outcomes
+
+    def _group(self, transport: Transport, group: list[Write]) -> list[Outcome]:
+        if len(group) > 1:
+            try:
+                told = Unit(group).run(transport)
+            except ValidationError:  # of one of them, which the next step names
+                told = []
+            if told and all(outcome is OK for outcome in told):
+                return told
+        return one_by_one(transport, [plan_of([write]) for write in group])
 
 
 def _groups(writes: Sequence[Write]) -> Iterator[list[Write]]:
@@ -100,7 +141,7 @@ class Each(Plan):
         self.plans: list[Any] = [plan_of([write]) for write in writes]
 
     def run(self, transport: Transport) -> list[Outcome]:
-        return [plan.run(transport)[0] for plan in self.plans]
+        return one_by_one(transport, self.plans)
 
 
 def batch_of(table: Table, writes: Sequence[Write]) -> Plan:

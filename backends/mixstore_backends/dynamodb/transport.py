@@ -58,7 +58,10 @@ class Transport:
                 sent = operation in WRITES and errors.was_sent(error)
                 again = errors.is_passing(error) and (repeatable or not sent)
                 if not again or attempt == self.attempts - 1:
-                    raise errors.translated(error, operation, self.place(table), operation in WRITES) from error
+                    told = errors.translated(error, operation, self.place(table), operation in WRITES)
+                    if (sent or retried) and isinstance(told, BackendUnavailableError):
+                        told.outcome_unknown = True
+                    raise told from error
                 retried = retried or sent
             self.back_off(attempt)
         raise AssertionError("unreachable")

@@ -16,6 +16,7 @@ from mixstore import (
     AccessDeniedError,
     BackendTimeoutError,
     BackendUnavailableError,
+    BatchError,
     ConfigurationError,
     Field,
     MixstoreError,
@@ -86,6 +87,43 @@ def test_a_write_without_an_answer_says_whether_it_may_have_happened(answering, 
     assert caught.value.outcome_unknown is unknown
     assert (caught.value.model, caught.value.key) == (User, "1")
     assert len(client.asked) == 8, "an upsert may be sent again"
+
+
+def test_a_write_that_may_have_happened_stays_unknown_whatever_comes_after(answering):
+    lost, throttled = failed("InternalServerError", status=500), failed("ThrottlingException")
+    backend, _ = answering(lost, *[throttled] * 7)
+    with pytest.raises(ThrottledError) as caught:
+        backend.upsert(User, {"id": "1"})
+    assert caught.value.outcome_unknown is True
+    backend, _ = answering(*[throttled] * 8)
+    with pytest.raises(ThrottledError) as caught:
+        backend.upsert(User, {"id": "1"})
+    assert caught.value.outcome_unknown is False
+
+
+def test_a_batch_that_is_done_in_part_tells_the_outcome_of_each_row(answering):
+    throttled = failed("ThrottlingException")
+    backend, _ = answering({}, *[throttled] * 8)
+    User.bind(backend)
+    try:
+        with pytest.raises(BatchError) as caught:
+            User.batch_upsert([{"id": str(number)} for number in range(60)])
+    finally:
+        User.bind(None)
+    assert list(caught.value.failed) == list(range(25, 60))
+    assert isinstance(caught.value.failed[25], ThrottledError)
+    assert "not tried" in str(caught.value.failed[59])
+
+
+def test_creates_that_are_done_in_part_tell_the_outcome_of_each_row(answering):
+    backend, _ = answering({}, *[failed("ThrottlingException")] * 8)
+    User.bind(backend)
+    try:
+        with pytest.raises(BatchError) as caught:
+            User.batch_create([{"id": str(number)} for number in range(250)])
+    finally:
+        User.bind(None)
+    assert list(caught.value.failed) == list(range(100, 250))
 
 
 def test_what_passes_is_tried_again_after_growing_pauses(answering):
