@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -31,9 +32,16 @@ class OneClient:
 
 def dynamodb(request: pytest.FixtureRequest) -> Backend:
     """An empty table of its own. The tests ask for scans, and a clock of theirs does not make them dearer."""
-    session = OneClient(request.getfixturevalue("dynamodb_client"))
-    made = DynamoDBBackend(f"test-{uuid4().hex}", session=session)
+    client = request.getfixturevalue("dynamodb_client")
+    made = DynamoDBBackend(f"test-{uuid4().hex}", session=OneClient(client))
     made.scan_policy = "allow"
+
+    def drop() -> None:
+        """Every transaction copies all tables of moto."""
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_table(TableName=made.table_name)
+
+    request.addfinalizer(drop)
     return made
 
 
@@ -65,6 +73,10 @@ CANT: dict[str, dict[str, str]] = {
     },
 }
 """backend -> test (with its parameters, or all of it) -> why it can't hold there."""
+if not os.environ.get("MIXSTORE_TEST_DYNAMODB"):
+    CANT["dynamodb"]["test_queries_while_others_write_see_every_lasting_row"] = (
+        "in this process each reader waits for all others: minutes"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,8 @@ def store(dynamodb_client: Any) -> Iterator[DynamoDBBackend]:
     with DynamoDBBackend(f"test-{uuid4().hex}", client=dynamodb_client) as backend:
         backend.scan_policy = "allow"
         yield backend
+        with suppress(dynamodb_client.exceptions.ResourceNotFoundException):
+            dynamodb_client.delete_table(TableName=backend.table_name)
 
 
 @pytest.fixture

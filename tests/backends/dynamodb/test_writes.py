@@ -304,3 +304,17 @@ def test_rendered_keys_ask_for_their_entity(answering):
     ((_, request),) = client.asked
     assert request["ConditionExpression"] == "attribute_not_exists(#n1) OR (#n0 = :v0)"
     assert set(request["ExpressionAttributeNames"].values()) == {"pk", "entity_type"}
+
+
+def test_writes_by_query_read_the_table_once(use, store, monkeypatch):
+    use(User)
+    User.batch_upsert([{"id": str(number), "age": number} for number in range(12)])
+    monkeypatch.setattr("mixstore.pages.STREAM_PAGE", 3)
+    asked = []
+    call = store.transport.call
+    monkeypatch.setattr(store.transport, "call", lambda *told, **also: asked.append(told[0]) or call(*told, **also))
+    assert User.where(age__gte=2, name__icontains="").update(name="x") == 10
+    assert asked.count("scan") == 1
+    assert User.where(name="x").delete() == 10
+    assert asked.count("scan") == 2
+    assert User.count() == 2
