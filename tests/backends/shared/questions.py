@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from mixstore import Field, Model, Q
 from mixstore.expressions import FALSE, TRUE, Expr
 from mixstore_extensions import TTL, Timestamps, Versioned
-from tests.backends.shared.models import Color
+from mixstore.testing.models import Color
 from tests.backends.shared.support import NOON
 
 

@@ -1,0 +1,48 @@
+"""What a case needs of a backend: capabilities that it declares, or that it runs extensions.
+
+A backend passes every case whose tags it fulfils. What becomes of the others is tested as well: `cases/lacking.py` has
+for each tag what must happen where it is missing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mixstore import Backend, Capability
+
+MARK = "mixstore_needs"
+EXTENSIONS = "extensions"
+
+
+def needs(*what: Capability | str) -> pytest.MarkDecorator:
+    """Tags a case: it runs on backends that declare these capabilities (`EXTENSIONS`: that run extensions)."""
+    decorator: pytest.MarkDecorator = getattr(pytest.mark, MARK)
+    return decorator.with_args(*what)
+
+
+def lacks(backend: Backend, what: Capability | str) -> str | None:
+    """What a backend lacks of a tag, in words; None if it has it."""
+    if isinstance(what, Capability):
+        return None if what in backend.capabilities else f"does not declare {what.name}"
+    return None if backend.runs_extensions else "runs no extensions"
+
+
+conditions = needs(Capability.CONDITIONS)
+atomic = needs(Capability.ATOMIC_WRITES)
+unique = needs(Capability.UNIQUE)
+partial_unique = needs(Capability.PARTIAL_UNIQUE)
+indexes = needs(Capability.INDEXES)
+adds = needs(Capability.ADD)
+full_text = needs(Capability.FULL_TEXT)
+extensions = needs(EXTENSIONS)
+locking = needs(Capability.CONDITIONS, EXTENSIONS)
+"""For models whose extensions set conditions."""
+
+
+def missing(*what: Capability | str) -> pytest.MarkDecorator:
+    """Tags a case of what must happen on backends that lack this."""
+    decorator: pytest.MarkDecorator = getattr(pytest.mark, MISSING)
+    return decorator.with_args(*what)
+
+
+MISSING = "mixstore_missing"
