@@ -35,7 +35,9 @@ def registry() -> Iterator[None]:
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """An empty backend of each kind; closed at the end."""
     with BACKENDS[request.param](request) as made:
-        for what in [what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args]:
+        for what in [
+            what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args
+        ]:
             lacking = lacks(made, what)
             if lacking is not None:
                 pytest.skip(f"{made.backend_name} {lacking}")

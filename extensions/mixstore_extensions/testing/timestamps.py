@@ -9,6 +9,7 @@ from mixstore import Backend
 from mixstore.testing.extensions import ExtensionConformance
 from mixstore.testing.support import NOON, UTC, Clock, Use, ids
 from mixstore.testing.tags import atomic
+from mixstore_extensions import Timestamps
 from mixstore_extensions.testing.models import Entry
 
 
@@ -19,6 +20,10 @@ def times(entry: Any) -> tuple[datetime | None, datetime | None]:
 
 class TimestampsConformance(ExtensionConformance):
     """When a row was created and when it last changed, by the backend's clock, on every way to write."""
+
+    mixin = Timestamps
+    model = Entry
+    changes = {"text": "changed"}
 
     def test_a_new_row_has_one_moment_for_both(self, use: Use, clock: Clock) -> None:
         use(Entry)

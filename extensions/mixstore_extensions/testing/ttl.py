@@ -10,11 +10,17 @@ import pytest
 from mixstore import NOW, Backend, BatchError, DuplicateKeyError, NotFoundError, Q, ValidationError
 from mixstore.testing.extensions import ExtensionConformance
 from mixstore.testing.support import NOON, UTC, Clock, Use, awaited, ids, together
-from mixstore_extensions.testing.models import Lease, Session, Ticket
+from mixstore.testing.tags import conditions, unique
+from mixstore_extensions import TTL
+from mixstore_extensions.testing.models import Lease, Pass, Session, Ticket
 
 
 class TTLConformance(ExtensionConformance):
     """Expiry: a row that has expired is gone for everybody, before any limit, until asked for."""
+
+    mixin = TTL
+    model = Session
+    changes = {"user": "changed"}
 
     @pytest.fixture
     def sessions(self, use: Use, clock: Clock) -> Any:
@@ -24,11 +30,18 @@ class TTLConformance(ExtensionConformance):
             Session.create(id=name, user="u", token=f"t{name}", expires_in=lifetime)
         return Session
 
+    @pytest.fixture
+    def passes(self, use: Use, clock: Clock) -> Any:
+        """The same, with a unique token each."""
+        use(Pass)
+        for name, lifetime in (("a", 10), ("b", 10), ("c", 20), ("d", None)):
+            Pass.create(id=name, user="u", token=f"t{name}", expires_in=lifetime)
+        return Pass
+
     def test_an_expired_row_is_invisible_to_every_read(self, sessions: Any, clock: Clock, backend: Backend) -> None:
         loaded = sessions.get("a")
         clock.forward(seconds=10)
         assert sessions.get("a") is None
-        assert sessions.get(token="ta") is None
         assert sessions.batch_get(["a", "c"])[0] is None
         assert sessions.where(id="a").all() == []
         assert sessions.where(token="ta").first() is None
@@ -115,15 +128,17 @@ class TTLConformance(ExtensionConformance):
         with pytest.raises(DuplicateKeyError):
             sessions.create(id="a")
 
-    def test_an_expired_unique_value_is_free_again(self, sessions: Any, clock: Clock) -> None:
+    @unique
+    def test_an_expired_unique_value_is_free_again(self, passes: Any, clock: Clock) -> None:
         clock.forward(seconds=10)
-        sessions.create(id="x", token="ta")
-        assert sessions.get(token="ta").id == "x"
-        sessions.get("c").update(token="tb")
-        assert sessions.get(token="tb").id == "c"
-        sessions.upsert(id="a", token="other")
+        assert passes.get(token="ta") is None
+        passes.create(id="x", token="ta")
+        assert passes.get(token="ta").id == "x"
+        passes.get("c").update(token="tb")
+        assert passes.get(token="tb").id == "c"
+        passes.upsert(id="a", token="other")
         with pytest.raises(DuplicateKeyError):
-            sessions.create(id="y", token="td")
+            passes.create(id="y", token="td")
 
     def test_an_upsert_over_an_expired_row_starts_anew(self, sessions: Any, clock: Clock) -> None:
         clock.forward(seconds=10)
@@ -242,6 +257,8 @@ class TTLConformance(ExtensionConformance):
         Session.create(id="a", expires_at=end)
         assert Session.get("a").expires_at == end
 
+    @conditions
+    @unique
     def test_expiry_with_a_lock_and_timestamps_starts_anew(self, use: Use, clock: Clock) -> None:
         use(Lease)
         first = Lease.create(id="a", slot=1, expires_in=10)
@@ -260,6 +277,8 @@ class TTLConformance(ExtensionConformance):
         fourth = Lease.upsert(id="a")
         assert (fourth.version, fourth.created_at) == (1, clock.now)
 
+    @conditions
+    @unique
     def test_of_sixteen_threads_that_take_an_expired_lease_one_wins(self, use: Use, clock: Clock) -> None:
         use(Lease)
         Lease.create(id="lock", slot=1, holder="dead", expires_in=10)

@@ -10,12 +10,16 @@ import pytest
 from mixstore import BatchError, ConflictError, DuplicateKeyError, NotFoundError, VersionConflictError
 from mixstore.testing.extensions import ExtensionConformance
 from mixstore.testing.support import Use, awaited, ids, together
-from mixstore_extensions import retry_on_conflict
+from mixstore_extensions import Versioned, retry_on_conflict
 from mixstore_extensions.testing.models import Document
 
 
 class VersionedConformance(ExtensionConformance):
     """Optimistic locking: nobody's write is lost, whichever way it is done."""
+
+    mixin = Versioned
+    model = Document
+    changes = {"text": "changed"}
 
     def test_the_version_counts_the_writes(self, use: Use) -> None:
         use(Document)

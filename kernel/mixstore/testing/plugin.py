@@ -1,7 +1,7 @@
 """The pytest plugin: what the conformance classes need of a run.
 
-It is loaded by `_mixstore_pytest` as soon as a test module has imported mixstore: it may import mixstore, but nothing that is
-slower than that.
+It is loaded by `_mixstore_pytest` as soon as a test module has imported mixstore.
+It may import that, but nothing that is slower.
 """
 
 from __future__ import annotations
@@ -14,13 +14,6 @@ import pytest
 import mixstore
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.gaps import reason_of, unmatched
-from mixstore.testing.tags import MARK, MISSING
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks of tags known, also where only known ones are allowed."""
-    config.addinivalue_line("markers", f"{MARK}(capability, ...): a case of what a backend can do")
-    config.addinivalue_line("markers", f"{MISSING}(capability, ...): a case of what a backend can't do")
 
 
 @pytest.fixture(scope="class")

@@ -24,6 +24,7 @@ __all__ = [
     "examples",
     "ids",
     "paged",
+    "paged_rows",
     "refusal",
     "same",
     "together",
@@ -89,12 +90,17 @@ def same(found: Any, expected: Any) -> bool:
 
 
 def paged(question: Any, size: int) -> list[Any]:
-    """The ids of all pages of this size, walked to the end; every page but the last is full."""
+    """The ids of all pages of this size, walked to the end."""
+    return ids(paged_rows(question, size))
+
+
+def paged_rows(question: Any, size: int) -> list[Any]:
+    """The rows of all pages of this size, walked to the end; every page but the last is full."""
     walked: list[Any] = []
     cursor = None
     while True:
         page = question.limit(size).cursor(cursor).paginate()
-        walked += ids(page.items)
+        walked += page.items
         cursor = page.cursor
         if cursor is None:
             assert len(page.items) <= size

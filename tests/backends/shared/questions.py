@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from mixstore import Field, Model, Q
 from mixstore.expressions import FALSE, TRUE, Expr
-from mixstore_extensions import TTL, Timestamps, Versioned
 from mixstore.testing.models import Color
+from mixstore_extensions import TTL, Timestamps, Versioned
 from tests.backends.shared.support import NOON
 
 

@@ -14,7 +14,6 @@ from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import Page, Person
 from mixstore.testing.support import Use, awaited, examples, ids
 from mixstore.testing.tags import full_text
-from mixstore_backends.memory.text import words
 
 
 def found(question: Any) -> str:

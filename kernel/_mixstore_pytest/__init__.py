@@ -1,6 +1,6 @@
 """What pytest loads in every run of everybody who has mixstore installed: nothing of mixstore, until a test uses it.
 
-A module of its own, since importing anything inside `mixstore` imports all of it, and pydantic.
+A package of its own, since importing anything inside `mixstore` imports all of it, and pydantic.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 
 PLUGIN = "mixstore.testing.plugin"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks of the kit known (`mixstore.testing.tags`), before a module that has them is imported."""
+    config.addinivalue_line("markers", "mixstore_needs(capability, ...): a case of what a backend can do")
+    config.addinivalue_line("markers", "mixstore_missing(capability, ...): a case of what a backend can't do")
 
 
 @pytest.hookimpl(tryfirst=True)
