@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from mixstore.testing.cases.adding import AddingCases
 from mixstore.testing.cases.batch import BatchCases
+from mixstore.testing.cases.chain import ChainCases
 from mixstore.testing.cases.concurrency import ConcurrencyCases
 from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.doors import DoorCases
+from mixstore.testing.cases.explain import ExplainCases
+from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.hooks import HookCases
 from mixstore.testing.cases.isolation import IsolationCases
 from mixstore.testing.cases.keys import KeyCases
+from mixstore.testing.cases.lacking import LackingCases
+from mixstore.testing.cases.limits import LimitCases
+from mixstore.testing.cases.locking import LockingCases
 from mixstore.testing.cases.logic import LogicCases
 from mixstore.testing.cases.lookup_matrix import LookupMatrixCases
 from mixstore.testing.cases.lookups import LookupCases
@@ -28,13 +35,20 @@ from mixstore.testing.cases.write_by_query import WriteByQueryCases
 
 
 class BackendConformance(
+    AddingCases,
     BatchCases,
+    ChainCases,
     ConcurrencyCases,
     CrudCases,
     DoorCases,
+    ExplainCases,
+    HiddenCases,
     HookCases,
     IsolationCases,
     KeyCases,
+    LackingCases,
+    LimitCases,
+    LockingCases,
     LogicCases,
     LookupMatrixCases,
     LookupCases,

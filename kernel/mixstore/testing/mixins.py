@@ -95,3 +95,41 @@ class Stamped(Mixin):
             before = context.previous if context.operation == "upsert" else None
             created = context.values["created_at"] if before is None else before["created_at"]
             return WriteChange({"created_at": created or context.now, "updated_at": context.now})
+
+
+class Freeing(Mixin):
+    """Rows that are there, but may give up their unique values: `frees_unique`."""
+
+    gone: bool = False
+
+    class Freed(BackendExtension):
+        """Where `gone` is set."""
+
+        def frees_unique(self) -> Q:
+            """A fixed expression, which an index may hold."""
+            return Q(gone=True)
+
+
+class Hideable(Mixin):
+    """Deleted rows stay, and nobody sees them: a rewritten operation, `veiled`."""
+
+    hidden: bool = False
+
+    class Veil(BackendExtension):
+        """Turns a delete into an update."""
+
+        reveals = "include_hidden"
+        rewrites = {"delete": "update"}
+
+        def before_write(self, context: WriteContext) -> WriteChange | None:
+            """Mark what is deleted."""
+            return WriteChange({"hidden": True}) if context.asked == "delete" else None
+
+        def veiled(self) -> Q:
+            """The marked rows."""
+            return Q(hidden=True)
+
+    @query_method
+    def include_hidden(query: QueryBuilder[Any]) -> QueryBuilder[Any]:
+        """Show hidden rows."""
+        return query.option(include_hidden=True)

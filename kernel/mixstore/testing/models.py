@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, HttpUrl
 
 from mixstore import Field, Key, Model, partition_key, sort_key
-from mixstore.testing.mixins import Locked, Mortal, Stamped
+from mixstore.testing.mixins import Hideable, Locked, Mortal, Stamped
 
 
 class Color(Enum):
@@ -146,6 +146,13 @@ class Entry(Stamped, Model):
 
     id: str = Field(primary_key=True)
     text: str = ""
+
+
+class Letter(Hideable, Model):
+    """A row that stays when it is deleted."""
+
+    id: str = Field(primary_key=True)
+    user: str = ""
 
 
 class Lease(Mortal, Locked, Stamped, Model):

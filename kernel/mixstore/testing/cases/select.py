@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from mixstore import Backend, Field, Model, QueryError, after_load
+from mixstore import Field, Model, QueryError, after_load
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.models import Address, IndexedThing, Person, Session, Thing
-from mixstore.testing.support import Clock, Use, ids
-from mixstore.testing.tags import extensions, indexes
+from mixstore.testing.models import Address, Person
+from mixstore.testing.support import Use
 
 
 class Loud(Model):
@@ -124,59 +123,3 @@ class SelectCases(Conformance):
         assert [row.loaded for row in Loud.where()] == [1, 1]
         assert [row.loaded for row in Loud.where().paginate()] == [1, 1]
         assert Loud.where(id="a").select("loaded").one() == {"loaded": 0}
-
-    # -- explain ------------------------------------------------------------------------------------------------------
-
-    def test_explain_says_what_would_happen_without_doing_it(self, three_people: Any, backend: Backend) -> None:
-        told = three_people.where(age__gte=2).order_by("id").limit(1).explain()
-        assert told.backend == backend.backend_name
-        assert told.operation
-        assert "age" in told.pushed
-        assert backend.backend_name in str(told)
-
-    @indexes
-    @pytest.mark.parametrize(
-        "filters", [{"number": 5}, {"text": "x"}, {"number__gte": 5}, {"price": "1.5"}, {"moment__lt": None}]
-    )
-    def test_explain_names_the_index_of_a_field(self, use: Use, filters: dict[str, Any]) -> None:
-        use(IndexedThing)
-        if "moment__lt" in filters:
-            filters = {"moment__between": ("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z")}
-        assert IndexedThing.where(**filters).explain().index
-
-    def test_explain_names_no_index_for_a_scan(self, use: Use) -> None:
-        use(Thing)
-        assert Thing.where(number=5).explain().index is None
-
-    @extensions
-    def test_explain_shows_visibility(self, use: Use, clock: Clock) -> None:
-        use(Session)
-        told = Session.where(user="x").explain()
-        assert "expires_at" in told.pushed + told.residual
-        told = Session.include_expired().explain()
-        assert "expires_at" not in told.pushed + told.residual
-
-    @indexes
-    def test_a_forbidden_scan_is_refused_and_an_indexed_query_is_not(self, use: Use) -> None:
-        class Guarded(Model):
-            """Refuses to be read whole."""
-
-            class Meta:
-                """No scans."""
-
-                scan = "forbid"
-
-            id: str = Field(primary_key=True)
-            city: str = Field("", index=True)
-            name: str = ""
-
-        use(Guarded)
-        Guarded.create(id="a", city="Rome", name="n")
-        assert ids(Guarded.where(city="Rome").all()) == ["a"]
-        assert Guarded.where(city="Rome").count() == 1
-        assert Guarded.where(id="a").one().id == "a"
-        for question in (Guarded.where(name="n"), Guarded.where()):
-            with pytest.raises(QueryError):
-                question.all()
-            with pytest.raises(QueryError):
-                question.count()

@@ -6,50 +6,18 @@ import pytest
 
 from mixstore import (
     Backend,
-    BackendExtension,
     BatchError,
     ConflictError,
     DuplicateKeyError,
-    Field,
-    Mixin,
-    Model,
     NotFoundError,
-    Q,
     TransactionError,
     ValidationError,
     VersionConflictError,
-    WriteChange,
-    WriteContext,
 )
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.models import Account, Contact, Document, Entry, Lease, Membership, Person, Session
+from mixstore.testing.models import Account, Contact, Document, Entry, Lease, Letter, Membership, Person, Session
 from mixstore.testing.support import Clock, Use, ids, together
 from mixstore.testing.tags import atomic, conditions, extensions, locking, unique
-
-
-class Hideable(Mixin):
-    """Deleted rows stay, and nobody sees them."""
-
-    hidden: bool = False
-
-    class Veil(BackendExtension):
-        """Turns a delete into an update."""
-
-        rewrites = {"delete": "update"}
-
-        def before_write(self, context: WriteContext) -> WriteChange | None:
-            """Mark what is deleted."""
-            return WriteChange({"hidden": True}) if context.asked == "delete" else None
-
-        def veiled(self) -> Q:
-            """The marked rows."""
-            return Q(hidden=True)
-
-
-class Letter(Hideable, Model):
-    """A row that stays when it is deleted."""
-
-    id: str = Field(primary_key=True)
 
 
 class TransactionCases(Conformance):
