@@ -103,7 +103,7 @@ class TimestampsConformance(ExtensionConformance):
     def test_the_default_clock_is_now_in_utc(self, use: Use) -> None:
         use(Entry)
         before = datetime.now(UTC)
-        made = Entry.create(id="a")
+        made: Any = Entry.create(id="a")
         assert before <= made.created_at <= datetime.now(UTC)
         assert Entry.get("a").created_at == made.created_at
 

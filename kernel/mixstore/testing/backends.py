@@ -8,6 +8,7 @@ from mixstore.testing.cases.chain import ChainCases
 from mixstore.testing.cases.concurrency import ConcurrencyCases
 from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.doors import DoorCases
+from mixstore.testing.cases.errors import ErrorCases
 from mixstore.testing.cases.explain import ExplainCases
 from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.hooks import HookCases
@@ -19,6 +20,7 @@ from mixstore.testing.cases.locking import LockingCases
 from mixstore.testing.cases.logic import LogicCases
 from mixstore.testing.cases.lookup_matrix import LookupMatrixCases
 from mixstore.testing.cases.lookups import LookupCases
+from mixstore.testing.cases.model_hooks import ModelHookCases
 from mixstore.testing.cases.odd_models import OddModelCases
 from mixstore.testing.cases.order import OrderCases
 from mixstore.testing.cases.pages import PageCases
@@ -41,6 +43,7 @@ class BackendConformance(
     ConcurrencyCases,
     CrudCases,
     DoorCases,
+    ErrorCases,
     ExplainCases,
     HiddenCases,
     HookCases,
@@ -52,6 +55,7 @@ class BackendConformance(
     LogicCases,
     LookupMatrixCases,
     LookupCases,
+    ModelHookCases,
     OddModelCases,
     OrderCases,
     PageCases,

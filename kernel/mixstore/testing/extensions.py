@@ -24,7 +24,7 @@ from mixstore import (
 )
 from mixstore.registry import current
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.support import Use, awaited, paged_rows, refusal
+from mixstore.testing.support import Call, Use, awaited, paged_rows, refusal
 from mixstore.testing.tags import MISSING, atomic, missing
 from mixstore.testing.witness import CALLS, Witnessed
 
@@ -244,9 +244,9 @@ class ExtensionConformance(Conformance):
     # -- beside others ------------------------------------------------------------------------------------------------
 
     def test_another_extension_runs_beside_it_on_every_path(self, use: Use) -> None:
-        model: Any = type(self.model)("Beside", (Witnessed, self.model), self._place("Beside"))
+        model = self._subclass("Beside", (Witnessed, self.model))
         use(model)
-        paths = {
+        paths: dict[str, Call] = {
             "create": lambda: model.create(**self.row(0)),
             "save": lambda: model(**self.row(1)).save(),
             "update": lambda: model.get(**self._key(0)).update(**self.changes),
@@ -263,8 +263,8 @@ class ExtensionConformance(Conformance):
             assert CALLS.count("before_write") == 1, path
             assert CALLS.count("after_write") == 1, path
             CALLS.clear()
-            model.all()
-            assert CALLS.count("after_read") == model.count(), f"reading after {path}"
+            assert len(model.all()) == model.count()
+            assert CALLS.count("after_read") >= model.count(), f"reading after {path}"
 
     def test_serialize_and_deserialize_are_inverse(self, ready: Any, backend: Backend) -> None:
         bound = backend.bound(ready)
@@ -311,18 +311,19 @@ class ExtensionConformance(Conformance):
                 bare.bind(None)
                 current().named.clear()  # or the registry would close the backend
 
-    def test_the_model_says_where_an_error_comes_from(self, ready: Any) -> None:
+    def test_the_model_says_where_an_error_comes_from(self, ready: Any, backend: Backend) -> None:
         ready.create(**self.row(0))
         error: MixstoreError = refusal(lambda: ready.create(**self.row(0)))
-        assert error.model is ready
-        assert error.key == schema_of(ready).key_as_told(schema_of(ready).key_from(self._key(0)))
+        assert (error.model, error.backend) == (ready, backend.backend_name)
+        assert error.key == backend.adapter.get_primary_key_value(ready(**self.row(0)))
 
-    def _place(self, name: str, **meta: Any) -> dict[str, Any]:
-        place = {"__module__": self.model.__module__, "__qualname__": name}
-        return {**place, "Meta": type("Meta", (), {**place, "__qualname__": f"{name}.Meta", **meta})} if meta else place
+    def _subclass(self, name: str, bases: tuple[type, ...], **meta: Any) -> Any:
+        place: dict[str, Any] = {"__module__": self.model.__module__, "__qualname__": name}
+        if meta:
+            place["Meta"] = type("Meta", (), {**place, "__qualname__": f"{name}.Meta", **meta})
+        model_type: Any = type(self.model)
+        return model_type(name.rpartition(".")[2], bases, place)
 
     def _same_entity(self) -> Any:
         """The same model once more, as after a new start of the application."""
-        name = self.model.__qualname__
-        meta = {"entity": schema_of(self.model).entity}
-        return type(self.model)(self.model.__name__, (self.model,), self._place(name, **meta))
+        return self._subclass(self.model.__qualname__, (self.model,), entity=schema_of(self.model).entity)

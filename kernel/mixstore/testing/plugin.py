@@ -6,7 +6,7 @@ It may import that, but nothing that is slower.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ def _mixstore_registry() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pycollect_makeitem(collector: Any, name: str) -> Iterator[None] | Any:
+def pytest_pycollect_makeitem(collector: Any, name: str) -> Generator[None, Any, Any]:
     """Expect the gaps of a conformance class to fail, and to fail the run if they don't."""
     made = yield
     owner = getattr(collector, "cls", None)

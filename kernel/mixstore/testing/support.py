@@ -18,6 +18,7 @@ __all__ = [
     "LONGER",
     "NOON",
     "UTC",
+    "Call",
     "Clock",
     "Use",
     "awaited",
@@ -34,6 +35,7 @@ LONGER = float(os.environ.get("MIXSTORE_TEST_EXAMPLES", "1"))
 """How many times as many examples hypothesis tries; above 1 they are random, not the same in each run."""
 
 Use = Callable[..., Any]
+Call = Callable[[], Any]
 SUPPRESSED = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors)
 
 

@@ -16,7 +16,7 @@ from mixstore import (
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import Account, Address, Contact, Membership, Person
 from mixstore.testing.support import Use
-from mixstore.testing.tags import unique
+from mixstore.testing.tags import extensions, unique
 
 
 class CrudCases(Conformance):
@@ -172,6 +172,7 @@ class CrudCases(Conformance):
         assert person.save() is person
         assert Person.get("a") == person
 
+    @extensions
     def test_save_writes_only_what_changed_since_the_row_was_loaded(self, use: Use) -> None:
         use(Person)
         Person.create(id="a", name="Ann", age=1)

@@ -31,7 +31,7 @@ from mixstore import (
 )
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.support import Use, ids, refusal
-from mixstore.testing.tags import atomic, locking
+from mixstore.testing.tags import atomic, extensions, locking
 
 CALLS: list[str] = []
 
@@ -186,6 +186,7 @@ class HookCases(Conformance):
         yield Watched
         FAILS.clear()
 
+    @extensions
     @pytest.mark.parametrize("path", SAVES)
     def test_every_path_of_saving_runs_every_hook_once_in_order(
         self, watched: Any, backend: Backend, path: str
@@ -195,6 +196,7 @@ class HookCases(Conformance):
         assert len({call.split()[1] for call in CALLS}) == 1
         assert all(row.name in ("", "before", "x") for row in watched.all())
 
+    @extensions
     @pytest.mark.parametrize("path", DELETES)
     def test_every_path_of_deleting_runs_every_hook_once_in_order(
         self, watched: Any, backend: Backend, path: str
@@ -203,6 +205,7 @@ class HookCases(Conformance):
         assert CALLS == ["before_delete old", "before_write old", "after_write old", "after_delete old"]
         assert watched.count() == 0
 
+    @extensions
     @pytest.mark.parametrize("hook", ["parent", "before_save", "before_write", "validate", "serialize"])
     @pytest.mark.parametrize("path", SAVES)
     def test_a_hook_that_fails_before_a_write_stores_nothing(
@@ -223,6 +226,7 @@ class HookCases(Conformance):
         assert watched.all() == before
         assert watched.exists(slug="old")
 
+    @extensions
     @pytest.mark.parametrize("hook", ["before_delete", "before_write"])
     @pytest.mark.parametrize("path", DELETES)
     def test_a_hook_that_fails_before_a_delete_keeps_the_row(
@@ -234,6 +238,7 @@ class HookCases(Conformance):
         assert (error.model, error.key) == (watched, "old")
         assert watched.get("old") is not None
 
+    @extensions
     @pytest.mark.parametrize("hook", ["after_write", "after_save"])
     def test_a_hook_that_fails_after_a_write_says_that_the_row_is_stored(self, watched: Any, hook: str) -> None:
         FAILS.add(hook)
@@ -260,6 +265,7 @@ class HookCases(Conformance):
         assert isinstance(error.failed[1], ValidationError)
         assert ids(Picky.where().order_by("id").all()) == ["a", "c"]
 
+    @extensions
     @atomic
     def test_in_a_transaction_hooks_before_run_at_the_call_and_hooks_after_at_the_end(
         self, watched: Any, backend: Backend
@@ -271,6 +277,7 @@ class HookCases(Conformance):
             assert CALLS[5:] == ["before_delete old", "before_write old"]
         assert CALLS[7:] == ["after_write new", "after_save new", "after_write old", "after_delete old"]
 
+    @extensions
     @atomic
     def test_a_hook_that_fails_in_a_transaction_fails_its_own_write_only(self, watched: Any, backend: Backend) -> None:
         with backend.transaction():
@@ -290,6 +297,7 @@ class HookCases(Conformance):
         assert not [call for call in CALLS if call.startswith("after")]
         assert ids(watched.all()) == ["old"]
 
+    @extensions
     def test_the_candidate_of_a_failed_write_is_not_the_callers_instance(self, watched: Any) -> None:
         row = renamed(watched.get("old"))
         FAILS.add("serialize")

@@ -10,7 +10,7 @@ import pytest
 from mixstore import Backend
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import Address, Document, Person, Thing
-from mixstore.testing.support import Use
+from mixstore.testing.support import Call, Use
 from mixstore.testing.tags import locking
 
 
@@ -126,11 +126,12 @@ class IsolationCases(Conformance):
 
     def test_changing_what_a_backend_answers_changes_no_row(self, use: Use, backend: Backend) -> None:
         use(Person)
-        for answer in (
+        answers: tuple[Call, ...] = (
             lambda: backend.create(Person, written()),
             lambda: backend.upsert(Person, written()),
             lambda: backend.update(Person, Person.get("a")),
-        ):
+        )
+        for answer in answers:
             spoil(answer())
             assert Person.get("a") == EXPECTED
 

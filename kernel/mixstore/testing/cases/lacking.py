@@ -24,7 +24,7 @@ def refused(backend: Backend, model: type[Model]) -> Any:
     model.bind(backend)
     try:
         error = refusal(lambda: backend.bound(model))
-        uses: tuple[Callable[[], Any], ...] = (lambda: model.create(id="a"), model.all, lambda: backend.query(model))
+        uses: tuple[Callable[[], Any], ...] = (lambda: model.create(id="a"), lambda: model.get("a"), model.all)
         for use in uses if error is not None else ():
             again = refusal(use)
             assert type(again) is type(error), "binding refuses it, and using it does not"

@@ -8,7 +8,7 @@ from mixstore import Backend, MixstoreError, ValidationError
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.kinds import MODELS
 from mixstore.testing.models import Account, Thing
-from mixstore.testing.support import Use, same
+from mixstore.testing.support import Call, Use, same
 from mixstore.testing.tags import atomic
 
 MANY_WRITES = 300
@@ -35,11 +35,12 @@ class LimitCases(Conformance):
         model = use(MODELS["str"])
         row = model.create(id=1, value="x")
         beyond = "x" * (self.limits.value_bytes * 2)
-        for write in (
+        writes: tuple[Call, ...] = (
             lambda: model.create(id=2, value=beyond),
             lambda: model.upsert(id=1, value=beyond),
             lambda: row.update(value=beyond),
-        ):
+        )
+        for write in writes:
             with pytest.raises(ValidationError):
                 write()
         assert [one.value for one in model.all()] == ["x"]

@@ -295,6 +295,7 @@ class OddModelCases(Conformance):
     def test_one_model_on_two_backends_keeps_them_apart(self, use: Use, backend: Backend) -> None:
         use(Person)
         mine = Person.create(id="a", age=1)
+        other: Any
         with mixstore.connect("memory://") as other:
             other.create(Person, {"id": "a", "age": 2})
             theirs = other.query(Person).one()

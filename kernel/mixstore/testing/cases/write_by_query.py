@@ -108,10 +108,11 @@ class WriteByQueryCases(Conformance):
 
     def test_more_rows_than_a_page_are_all_written(self, use: Use) -> None:
         use(Thing)
-        Thing.batch_create([{"id": n, "number": n % 2} for n in range(1300)])
-        assert Thing.where(number=0).update(number=2) == 650
-        assert Thing.where(number=2).count() == 650
-        assert Thing.where(number__gte=1).delete() == 1300
+        count = min(1300, self.limits.rows)
+        Thing.batch_create([{"id": n, "number": n % 2} for n in range(count)])
+        assert Thing.where(number=0).update(number=2) == len(range(0, count, 2))
+        assert Thing.where(number=2).count() == len(range(0, count, 2))
+        assert Thing.where(number__gte=1).delete() == count
 
     @pytest.mark.parametrize("changes", [{"aeg": 1}, {"age__gte": 1}, {"home__city": "x"}])
     def test_an_unknown_field_is_refused_before_anything_is_written(
@@ -219,6 +220,7 @@ class WriteByQueryCases(Conformance):
         for number in range(4):
             assert Document.where(text=f"by {number}").count() == results[number]
 
+    @conditions
     def test_threads_that_delete_by_query_count_each_row_once(self, use: Use) -> None:
         use(Thing)
         Thing.batch_create([{"id": n} for n in range(200)])
