@@ -159,8 +159,8 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
 
 
 def told(bound: Bound, row: Any) -> dict[str, Any]:
-    """A row's values, with its rendered key where that is not made of fields."""
-    values = bound.values_from_row(row)
+    """A row's values as stored, with its rendered key where that is not made of fields."""
+    values = bound.stored_values(row)
     if bound.schema.hidden_key:
         values.update(zip(bound.schema.hidden_key, bound.key_from(values) or (), strict=False))
     return values
