@@ -21,7 +21,7 @@ class StreamingCases(Conformance):
         expected = sorted(range(count), key=lambda n: (-(n % 7), n))
         assert ids(Thing.where().order_by("-number")) == expected
         assert ids(Thing.where().order_by("-number").limit(700).offset(10)) == expected[10:710]
-        assert ids(Thing.where().limit(500)) == list(range(500))
+        assert ids(Thing.where().limit(500)) == list(range(min(500, count)))
         assert sum(1 for _ in Thing.where().select("id")) == count
 
     @awaited
