@@ -28,6 +28,7 @@ from mixstore import (
 )
 from mixstore.direct import ValuesAdapter
 from mixstore.errors import SchemaError
+from mixstore_backends.memory import InMemoryBackend
 
 
 class DirectBackend(Backend):
@@ -160,3 +161,27 @@ def _changed(stored, changes):
         else:
             record[name] = (record.get(name) or 0) + value.by if isinstance(value, Add) else value
     return record
+
+
+class LimitedBackend(InMemoryBackend):
+    """Takes small values and short transactions."""
+
+    most_bytes = 1000
+    most_writes = 20
+
+    def compile_plain(self, bound, operation, key, record, changes):
+        self._check(record if changes is None else changes)
+        return super().compile_plain(bound, operation, key, record, changes)
+
+    def compile_writes(self, bound, writes):
+        if len(writes) > self.most_writes:
+            raise UnsupportedOperationError(f"a transaction takes at most {self.most_writes} writes")
+        return super().compile_writes(bound, writes)
+
+    def _check(self, record):
+        if any(_size(value) > self.most_bytes for value in (record or {}).values()):
+            raise ValidationError(f"a value has at most {self.most_bytes} bytes")
+
+
+def _size(value):
+    return len(value if isinstance(value, bytes) else str(value).encode())

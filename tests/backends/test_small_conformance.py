@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mixstore.testing import BackendConformance
+from mixstore.testing import BackendConformance, Limits
+from mixstore.testing.cases.limits import LimitCases
 from mixstore_extensions.testing import TTLConformance, VersionedConformance
-from tests.backends.small import BarePlannedBackend, DirectBackend
+from tests.backends.small import BarePlannedBackend, DirectBackend, LimitedBackend
 
 
 class Direct:
@@ -36,3 +37,12 @@ class TestTTLOnABareBackend(Bare, TTLConformance): ...
 
 
 class TestVersionedOnABareBackend(Bare, VersionedConformance): ...
+
+
+class TestLimitedBackend(LimitCases):
+    limits = Limits(value_bytes=LimitedBackend.most_bytes, transaction_writes=LimitedBackend.most_writes, rows=300)
+
+    @pytest.fixture
+    def backend(self):
+        with LimitedBackend() as backend:
+            yield backend
