@@ -100,6 +100,7 @@ class BarePlannedBackend(PlannedBackend):
     """Reads everything, writes one row at a time, promises nothing: what it looks at may be old when it writes."""
 
     backend_name = "bare"
+    scan_policy = "warn"
     capabilities = Capability(0)
 
     def __init__(self):

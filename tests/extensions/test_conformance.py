@@ -6,8 +6,9 @@ import pytest
 
 from mixstore import Field, Model
 from mixstore.testing import ExtensionConformance
-from mixstore_extensions import Compressed, Counters, Encrypted, History, SoftDelete, Tenant, tenant
+from mixstore_extensions import Compressed, Counters, Encrypted, Geo, History, Point, SoftDelete, Tenant, tenant
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
+from tests.extensions.places import PARIS, Shop
 from tests.extensions.sealing import RING
 
 
@@ -82,6 +83,14 @@ class TestCounters(TitledConformance):
 
 class TestEncrypted(TitledConformance):
     mixin, model = Encrypted, Secret
+
+
+class TestGeo(ExtensionConformance):
+    mixin, model = Geo, Shop
+    changes = {"location": PARIS, "name": "moved"}
+
+    def row(self, number):
+        return {"id": f"s{number}", "name": f"shop {number}", "location": Point(number, 2.5 * number)}
 
 
 class TestCompressed(TitledConformance):

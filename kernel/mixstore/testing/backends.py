@@ -10,6 +10,7 @@ from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.doors import DoorCases
 from mixstore.testing.cases.errors import ErrorCases
 from mixstore.testing.cases.explain import ExplainCases
+from mixstore.testing.cases.freed import FreedCases
 from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.hooks import HookCases
 from mixstore.testing.cases.isolation import IsolationCases
@@ -45,6 +46,7 @@ class BackendConformance(
     DoorCases,
     ErrorCases,
     ExplainCases,
+    FreedCases,
     HiddenCases,
     HookCases,
     IsolationCases,

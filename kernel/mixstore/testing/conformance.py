@@ -52,13 +52,10 @@ class Conformance:
         )
 
     @pytest.fixture(autouse=True)
-    def _able(self, request: pytest.FixtureRequest) -> None:
+    def _able(self, request: pytest.FixtureRequest, backend: Backend) -> None:
         """Skip what is tagged with something that the backend lacks, or has."""
         needed = [what for mark in request.node.iter_markers(MARK) for what in mark.args]
         absent = [what for mark in request.node.iter_markers(MISSING) for what in mark.args]
-        if not needed and not absent:
-            return
-        backend = request.getfixturevalue("backend")
         for what in needed:
             lacking = lacks(backend, what)
             if lacking is not None:

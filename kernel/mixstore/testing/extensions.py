@@ -54,11 +54,11 @@ class ExtensionConformance(Conformance):
             yield backend
 
     @pytest.fixture(autouse=True)
-    def _ready(self, request: pytest.FixtureRequest, _able: None) -> None:
+    def _ready(self, request: pytest.FixtureRequest, backend: Backend, _able: None) -> None:
         """Skip all but the refusal where the mixin can't be used."""
         if getattr(type(self), "mixin", None) is None or getattr(type(self), "model", None) is None:
             pytest.fail(f"{type(self).__name__} needs a `mixin` and a `model` that uses it", pytrace=False)
-        lacking = self._lacking(request.getfixturevalue("backend"))
+        lacking = self._lacking(backend)
         refusing = request.node.get_closest_marker(MISSING) is not None
         if lacking and not refusing:
             pytest.skip(f"the backend lacks {', '.join(lacking)}")

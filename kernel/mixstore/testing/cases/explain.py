@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from mixstore import Backend, Field, Model, Q, QueryError
+from mixstore import Backend, Capability, Field, Model, Q, QueryError
 from mixstore.testing.clock import Clock
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import IndexedThing, Page, Person, Session, Thing
 from mixstore.testing.support import Use, ids
-from mixstore.testing.tags import extensions, full_text, indexes
+from mixstore.testing.tags import extensions, full_text, indexes, missing, needs
 
 
 class Guarded(Model):
@@ -91,6 +91,18 @@ class ExplainCases(Conformance):
         for name in ("age", "city", "tags", "home", "id"):
             if name in repr(question):
                 assert name in told.pushed + told.residual, f"nobody applies {name}"
+
+    @needs(Capability.ORDERED)
+    def test_an_order_is_the_engines_own(self, use: Use) -> None:
+        use(Person)
+        for order in (["city"], ["-age", "name"], ["-id"]):
+            assert not any("sorted by mixstore" in note for note in Person.where().order_by(*order).explain().notes)
+
+    @missing(Capability.ORDERED)
+    def test_without_ordered_explain_says_that_mixstore_sorts(self, use: Use) -> None:
+        use(Person)
+        told = Person.where().order_by("city").explain()
+        assert any("sorted by mixstore" in note for note in told.notes)
 
     def test_explain_of_everything_has_no_filter(self, use: Use) -> None:
         use(Person)

@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 from mixstore import Backend, Capability, ConfigurationError, Model, UnsupportedOperationError, add_to
+from mixstore.testing.cases.freed import Car
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.mixins import Freeing
 from mixstore.testing.models import Account, Contact, Document, Entry, IndexedThing, Page, Session
 from mixstore.testing.support import Use, awaited, ids, refusal
 from mixstore.testing.tags import EXTENSIONS, missing
-
-
-class Retired(Freeing, Contact):
-    """Rows that may give their unique value up."""
 
 
 def refused(backend: Backend, model: type[Model]) -> Any:
@@ -59,10 +55,10 @@ class LackingCases(Conformance):
     ) -> None:
         if not backend.runs_extensions:
             pytest.skip(f"{backend.backend_name} runs no extensions, and so none that frees values")
-        error = refused(backend, Retired)
+        error = refused(backend, Car)
         assert isinstance(error, UnsupportedOperationError)
-        assert error.model is Retired
-        assert "email" in str(error)
+        assert error.model is Car
+        assert "plate" in str(error)
 
     @missing(Capability.CONDITIONS)
     def test_without_conditions_a_mixin_that_needs_them_is_refused_when_the_model_is_bound(
