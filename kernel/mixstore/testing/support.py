@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
+from pydantic import BaseModel
 
 from mixstore import MixstoreError
 from mixstore.testing.clock import NOON, UTC, Clock
@@ -86,7 +87,7 @@ def same(found: Any, expected: Any) -> bool:
         return all(map(same, found, expected))
     if isinstance(expected, (set, frozenset)):
         return {(type(one), one) for one in found} == {(type(one), one) for one in expected}
-    if hasattr(expected, "__pydantic_fields__"):
+    if isinstance(expected, BaseModel):
         return same(vars(found), vars(expected))
     return True
 
