@@ -35,6 +35,7 @@ KERNEL_TYPES = {"hookspecs.py": {"typer"}}  # what a hook gets
 EXTENSION_EXTRAS = {
     "compressed.py": {"zstandard"},
     "demo": {"airportsdata", "rich", "typer"},
+    "blind_indexes.py": {"cryptography"},
     "encrypted.py": {"cryptography"},
     "geo": {"shapely"},
     "otel.py": {"opentelemetry"},

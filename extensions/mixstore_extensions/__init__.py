@@ -14,6 +14,7 @@ from mixstore_extensions.soft_delete import SoftDelete
 from mixstore_extensions.tenancy import Tenant, TenantError, TenantScoped, current_tenant, tenant, without_tenant
 from mixstore_extensions.timestamps import Timestamps
 from mixstore_extensions.ttl import TTL
+from mixstore_extensions.unique import Unique
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TenantError",
     "TenantScoped",
     "Timestamps",
+    "Unique",
     "Versioned",
     "acting_as",
     "current_tenant",

@@ -39,6 +39,10 @@ class Packer(NamedTuple):
         text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return JSON + text.encode("utf-8", "surrogatepass")
 
+    def pack_value(self, value: Any) -> bytes:
+        """The bytes of the stored form of a python value that is not None."""
+        return self.pack(value if self.adapter.encode is None else self.adapter.encode(value))
+
     def unpack(self, packed: bytes) -> Any:
         """The stored value again. ValueError, TypeError or KeyError if the field is of another type by now."""
         kind, content = packed[:1], packed[1:]

@@ -11,12 +11,14 @@ from uuid import UUID, uuid4
 
 from mixstore import BackendExtension, Capability, ConfigurationError, Field, Model, SideWrite, WriteContext, jsonable
 from mixstore_extensions.acting import actor
+from mixstore_extensions.tenancy import tenant_of
 
 
 class AuditEntry(Model):
     """One write: `key` is the row's key as JSON text (a list of its parts), `changed` the fields that were written.
 
-    `values` has what became of those, as JSON, if the extension is told to keep values; otherwise None.
+    `values` has what became of those, as JSON, if the extension is told to keep values; otherwise None. `tenant` is
+    that of the row, as text, if its model has `Tenant`: who shows entries to tenants filters by it.
     """
 
     class Meta:
@@ -25,12 +27,13 @@ class AuditEntry(Model):
 
     id: UUID = Field(primary_key=True, default_factory=uuid4)
     at: datetime = Field(index=True)
-    by: str | None = Field(None, index=True)
+    by: str | None = Field(default=None, index=True)
     operation: str
     entity: str = Field(index=True)
     key: str = Field(index=True)
     changed: list[str]
     values: dict[str, Any] | None = None
+    tenant: str | None = Field(default=None, index=True)
 
 
 class Audited(BackendExtension):
@@ -51,8 +54,8 @@ class Audited(BackendExtension):
 
     @cached_property
     def _kept(self) -> frozenset[str]:
-        opaque = self.backend.bound(self.model).chain.opaque
-        secret = {name for name, treatment in opaque.items() if treatment == "refuse"}
+        chain = self.backend.bound(self.model).chain
+        secret = {name for name, treatment in chain.opaque.items() if treatment == "refuse"} | chain.derived.keys()
         kept: frozenset[str] = frozenset(self.schema.fields) - secret - self.options.exclude
         return kept
 
@@ -83,8 +86,14 @@ class Audited(BackendExtension):
             key=json.dumps(key),
             changed=changed,
             values=values,
+            tenant=self._tenant(context),
         )
         yield SideWrite("create", entry)
+
+    def _tenant(self, context: WriteContext) -> str | None:
+        found = tenant_of(self.schema, context.values, context.previous)
+        encoded = None if found is None else self._encoded(*found)
+        return encoded if encoded is None or isinstance(encoded, str) else json.dumps(encoded)
 
     def _encoded(self, name: str, value: Any) -> Any:
         encode = self._encoders.get(name)

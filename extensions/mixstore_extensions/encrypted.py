@@ -9,9 +9,19 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from mixstore import BackendExtension, ConfigurationError, Declaration, Envelope, Mixin, QueryBuilder
+from mixstore import (
+    BackendExtension,
+    ConfigurationError,
+    Declaration,
+    Envelope,
+    Mixin,
+    Query,
+    QueryBuilder,
+)
+from mixstore.extension import Derive
 from mixstore_extensions._packing import Packer, corrupt, not_ours, packer, packers
-from mixstore_extensions.keyrings import KeyProvider, KeyRing, checked_key
+from mixstore_extensions.blind_indexes import BlindIndexes
+from mixstore_extensions.keyrings import KeyProvider, KeyRing, checked_key, ring_of
 
 OWNER = "encrypted"
 VERSION = 1
@@ -23,25 +33,35 @@ class Encrypted(Mixin):
     """`Field(encrypted=True)` stores a value encrypted with AES-GCM, bound to its entity, its field and its row's key.
 
     The keys come from the config (`keys`, `current`) or from `Meta.encryption`, a `KeyRing` or another `KeyProvider`.
-    Such a field can't be filtered or sorted by. None is stored as None.
+    Such a field can't be sorted by, and filtered only for equality, by a blind index: a field of its own with
+    `Field(None, index=True, blind_index_of="email")`. None is stored as None.
     """
 
     # required: what should be encrypted must not be stored plain since a backend can't do it
-    Declares = Declaration(required=True, options={"encrypted": bool}, meta={"encryption": KeyProvider})
+    Declares = Declaration(
+        required=True,
+        options={"encrypted": bool, "blind_index_of": str},
+        meta={"encryption": KeyProvider, "blind_index": KeyRing},
+    )
 
     class Encryption(BackendExtension):
         """Replaces the values of the fields by envelopes: version, key id, nonce, ciphertext with its tag."""
 
         class Options(BackendExtension.Options):
-            """keys: base64 by id. current: the id to encrypt with. provider: instead of both, from code only."""
+            """keys: base64 by id. current: the id to encrypt with. provider: instead of both, from code only.
+
+            index_keys and index_current: the same for blind indexes, which need keys of their own.
+            """
 
             model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True, defer_build=True)
 
             keys: dict[str, SecretStr] = {}
             current: str | None = None
             provider: KeyProvider | None = Field(None, repr=False)
+            index_keys: dict[str, SecretStr] = {}
+            index_current: str | None = None
 
-            @field_validator("keys")
+            @field_validator("keys", "index_keys")
             @classmethod
             def _fit(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
                 for key_id, given in keys.items():
@@ -61,6 +81,7 @@ class Encrypted(Mixin):
             super().__init__(*args)
             self._packers = packers(self, "encrypted")
             self._key_parts = {name: self._key_part(name) for name in self.schema.key_names}
+            self._blind = BlindIndexes(self, self._packers)
             if self._packers:
                 self._aead = _aesgcm()
                 self._provider = self._keys()
@@ -70,8 +91,7 @@ class Encrypted(Mixin):
             if given is not None:
                 return given
             if self.options.keys:
-                keys = {key_id: key.get_secret_value() for key_id, key in self.options.keys.items()}
-                return KeyRing(keys, self.options.current)
+                return ring_of(self.options.keys, self.options.current)
             raise ConfigurationError(
                 f"{self.schema.name} has encrypted fields and no keys",
                 model=self.model,
@@ -81,6 +101,13 @@ class Encrypted(Mixin):
 
         def _key_part(self, name: str) -> Packer | None:
             return None if name in self.schema.hidden_key else packer(self, self.schema.fields[name])
+
+        def derived(self, model_class: type[Any]) -> Mapping[str, Derive]:
+            return self._blind.derived()
+
+        def modify_query(self, query: Query) -> Query:
+            asked = self._blind.rewritten(query.where)
+            return query if asked is query.where else query.replace(where=asked)
 
         def opaque(self, model_class: type[Any]) -> Mapping[str, Literal["refuse", "residual"]]:
             return dict.fromkeys(self._packers, "refuse")
@@ -117,7 +144,8 @@ class Encrypted(Mixin):
         def outdated(self, data: Mapping[str, Any]) -> Iterable[str]:
             there = [name for name in self._packers if data.get(name) is not None]
             current = self._provider.current() if there else ""
-            return [name for name in there if self._parts(name, data)[0] != current]
+            stale = self._blind.stale(data)
+            return [name for name in there if name in stale or self._parts(name, data)[0] != current]
 
         def _parts(self, name: str, data: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
             """(key id, nonce, ciphertext) of a stored value."""
@@ -152,6 +180,8 @@ class Encrypted(Mixin):
     @classmethod
     def reencrypt(cls) -> int:
         """Encrypt with the current key what is stored with another, row by row through the chain, hidden rows too.
+
+        Blind indexes that are missing, or made with another key, are made anew.
 
         Returns how many rows changed. It can be stopped and started again; writers are not in the way.
         """

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from pydantic import SecretStr
+
 from mixstore import ConfigurationError
 
 SIZES = (16, 24, 32)
@@ -46,8 +48,17 @@ class KeyRing:
         """The key of this id; KeyError."""
         return self._keys[key_id]
 
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all keys, the current one first."""
+        return (self._current, *(key_id for key_id in self._keys if key_id != self._current))
+
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(map(repr, self._keys))}; current {self._current!r})"
+
+
+def ring_of(keys: Mapping[str, SecretStr], current: str | None) -> KeyRing:
+    """The keys that a config gives."""
+    return KeyRing({key_id: key.get_secret_value() for key_id, key in keys.items()}, current)
 
 
 def checked_key(key_id: str, given: bytes | str) -> bytes:

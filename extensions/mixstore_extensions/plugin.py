@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
-    """`audited`; and here the plugins join that are switched on by the environment."""
+    """`audited` and `unique`; and here the plugins join that are switched on by the environment."""
     from mixstore_extensions.audited import Audited
+    from mixstore_extensions.unique import UniqueFields
 
     register(Audited)
+    register(UniqueFields)
     _observe_for_opentelemetry()
 
 

@@ -45,9 +45,10 @@ class SoftDelete(Mixin):
         reveals = "include_deleted"
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
-            hides = context.asked == "delete" and context.operation == "update"
-            if not hides or (context.previous is not None and context.previous["deleted_at"] is not None):
+            if not (context.asked == "delete" and context.operation == "update"):
                 return None
+            if context.previous is not None and context.previous["deleted_at"] is not None:
+                raise NotFoundError(f"{self.schema.name} to delete is deleted already")
             return WriteChange({"deleted_at": context.now})
 
         def veiled(self) -> Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,7 @@ class TenantScoped(Mixin):
             if spec.name not in self.schema.key_fields and (spec.required or spec.make_default() is not None):
                 raise SchemaError(
                     f"{self.schema.name}.{spec.name} must be None by default: the tenant that is set fills it",
-                    hint=f"{spec.name}: str | None = Field(None, index=True)",
+                    hint=f"{spec.name}: str | None = Field(default=None, index=True)",
                 )
 
         def veiled(self) -> Q:
@@ -139,21 +140,40 @@ class TenantScoped(Mixin):
             return None if given is not None or context.operation == "delete" else WriteChange({name: mine})
 
         def _tenant(self, environment: Any) -> Any:
-            """The tenant as the field has it, or TRUE for all."""
-            scopes = _scopes.get()
-            if not scopes:
-                raise TenantError(f"no tenant is set, and {self.schema.name} belongs to one", hint=HOW)
-            if isinstance(scopes[-1], without_tenant):
-                return TRUE
-            spec = self.schema.fields[_field_of(self.schema)]
-            try:
-                return spec.coerce(scopes[-1].value)
-            except ValueError as error:
-                raise TenantError(f"{scopes[-1]!r} does not fit {self.schema.name}.{spec.name}, {spec.type}") from error
+            return _in_force(self.schema)
+
+
+def _in_force(schema: ModelSchema) -> Any:
+    """The tenant as the model's field has it, or TRUE for all."""
+    scopes = _scopes.get()
+    if not scopes:
+        raise TenantError(f"no tenant is set, and {schema.name} belongs to one", hint=HOW)
+    if isinstance(scopes[-1], without_tenant):
+        return TRUE
+    spec = schema.fields[_field_of(schema)]
+    try:
+        return spec.coerce(scopes[-1].value)
+    except ValueError as error:
+        raise TenantError(f"{scopes[-1]!r} does not fit {schema.name}.{spec.name}, {spec.type}") from error
 
 
 def _field_of(schema: ModelSchema) -> str:
     return str(schema.meta.get("tenant_field", "tenant"))
+
+
+def tenant_of(schema: ModelSchema, *known: Mapping[str, Any] | None) -> tuple[str, Any] | None:
+    """(field, tenant) of a row that is written, from what is known of it, else the tenant that is set.
+
+    None if the model's rows belong to nobody, or it can't be known.
+    """
+    if not issubclass(schema.model, TenantScoped):
+        return None
+    name = _field_of(schema)
+    for values in known:
+        if values is not None and values.get(name) is not None:
+            return name, values[name]
+    mine = _in_force(schema)
+    return None if mine is TRUE else (name, mine)
 
 
 class Tenant(TenantScoped):
@@ -165,7 +185,7 @@ class Tenant(TenantScoped):
     To others a row is not there, but its key is taken. With no tenant set, everything is a TenantError.
     """
 
-    tenant: str | None = Field(None, index=True)
+    tenant: str | None = Field(default=None, index=True)
 
 
 __all__ = ["Tenant", "TenantError", "TenantScoped", "current_tenant", "tenant", "without_tenant"]

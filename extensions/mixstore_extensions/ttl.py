@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ class TTL(Mixin):
     gone.
     """
 
-    expires_at: datetime | None = Field(None, index=True)
+    expires_at: datetime | None = Field(default=None, index=True)
 
     # required: rows that should expire must not outlive their time just since a backend can't do it
     Declares = Declaration(required=True, arguments={"expires_in": _expires_in}, meta={"ttl": timedelta})
@@ -59,6 +60,10 @@ class TTL(Mixin):
 
         def dead(self, now: Deferred) -> Q:
             return Q(expires_at__lte=now)
+
+        def dies(self, values: Mapping[str, Any]) -> datetime | None:
+            expires_at: datetime | None = values["expires_at"]
+            return expires_at
 
     @query_method
     def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:

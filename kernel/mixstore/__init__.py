@@ -32,6 +32,7 @@ from mixstore.errors import (
     PluginError,
     QueryError,
     SchemaError,
+    SettingsError,
     ThrottledError,
     TransactionError,
     UnsupportedOperationError,
@@ -42,6 +43,8 @@ from mixstore.expressions import FALSE, TRUE, Deferred, Q, evaluate
 from mixstore.extension import BackendExtension
 from mixstore.fields import Field
 from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
+from mixstore.indexes import ALL, GSI, INCLUDE, KEYS_ONLY, IndexSpec, Projection, gsi_partition_key, gsi_sort_key
+from mixstore.keyranges import KeyCondition, KeyOrder, KeyShape
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALL",
     "AccessDeniedError",
     "Add",
     "Backend",
@@ -84,9 +88,16 @@ __all__ = [
     "Field",
     "FieldSpec",
     "FieldType",
+    "GSI",
     "HookError",
+    "INCLUDE",
+    "IndexSpec",
     "InvalidCursorError",
+    "KEYS_ONLY",
     "Key",
+    "KeyCondition",
+    "KeyOrder",
+    "KeyShape",
     "Lookup",
     "Mixin",
     "MixstoreError",
@@ -102,6 +113,7 @@ __all__ = [
     "Plan",
     "PlannedBackend",
     "PluginError",
+    "Projection",
     "Q",
     "Query",
     "QueryBuilder",
@@ -112,6 +124,7 @@ __all__ = [
     "SKIPPED",
     "ScanWarning",
     "SchemaError",
+    "SettingsError",
     "SideWrite",
     "TRUE",
     "ThrottledError",
@@ -134,6 +147,8 @@ __all__ = [
     "configure",
     "connect",
     "evaluate",
+    "gsi_partition_key",
+    "gsi_sort_key",
     "hookimpl",
     "jsonable",
     "partition_key",

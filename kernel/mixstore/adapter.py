@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mixstore.codecs import PASSES, PASSES_NAMES, Codec
 from mixstore.envelopes import Envelope
 from mixstore.errors import CorruptRecordError, ValidationError
+from mixstore.indexes import index_keys
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.types import FieldType
 from mixstore.write import KeyValue
@@ -90,6 +91,9 @@ class CompiledAdapter(ModelAdapter):
             return key if key is None else key[0]
         names = ("pk", "sk") if schema.hidden_key else schema.key_fields
         return dict(zip(names, key, strict=True))
+
+    def get_index_keys(self, instance: Any) -> dict[str, Any]:
+        return index_keys(schema_of(type(instance)).indexes, vars(instance))
 
     def codec(self, model_class: type[Any]) -> RecordCodec:
         compiled = self._compiled(model_class)

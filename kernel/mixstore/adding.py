@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mixstore import claims
 from mixstore.amounts import Amount, amount
 from mixstore.backend import Capability
 from mixstore.beside import Found, StoredRow, read_beside
@@ -17,6 +18,7 @@ from mixstore.binding import bound_of
 from mixstore.checking import differs
 from mixstore.errors import (
     BackendError,
+    BackendUnavailableError,
     ConflictError,
     DuplicateKeyError,
     HookError,
@@ -82,6 +84,8 @@ class PreparedAddition(PreparedWrite):
             rows = yield self.bound.engine.compile_get(self.bound, (self.write.key,))
         except BackendError as error:
             error.hint = "the sums are stored; what they are could not be read: refresh(), and don't add again"
+            if isinstance(error, BackendUnavailableError):
+                error.outcome_unknown = True  # whoever repeats what did not happen must not repeat this
             raise
         return Outcome("ok", rows[0])
 
@@ -143,8 +147,8 @@ def add(bound: Bound, instance: Any, state: State | None, amounts: Mapping[str, 
         if transaction is not None:
             transaction.add(prepared)
             return instance
-        outcomes = yield bound.engine.compile_writes(bound, (prepared.write,))
-        outcome = yield from prepared.told(outcomes[0])
+        outcome = yield from claims.executed(prepared)
+        outcome = yield from prepared.told(outcome)
         try:
             prepared.finish(outcome)
         except (ConflictError, NotFoundError) as error:
@@ -178,10 +182,11 @@ def _check_able(bound: Bound, or_create: bool) -> None:
 
 
 def _must_read(bound: Bound, told: Mapping[str, Amount]) -> bool:
-    """Whether the sum has to be known when it is written: a constraint or an extension wants to see it."""
+    """Whether the sum has to be known when it is written: a constraint, an index or an extension wants it."""
     able = Capability.ADD in bound.backend.capabilities
     seen = bool(bound.chain.beside) or "update" in bound.chain.reads or any(one.seen for one in told.values())
-    return seen or not able
+    indexed = bool(bound.schema.computed_indexes) or not bound.schema.index_fields.isdisjoint(told)
+    return seen or indexed or not able
 
 
 def _read(bound: Bound, key: KeyValue, now: datetime) -> Steps:

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.beside import Found, likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
-from mixstore.errors import BatchError, ConfigurationError, HookError, MixstoreError, ValidationError
+from mixstore.errors import (
+    AccessDeniedError,
+    BackendError,
+    BackendUnavailableError,
+    BatchError,
+    ConfigurationError,
+    HookError,
+    MixstoreError,
+    ValidationError,
+)
 from mixstore.failures import failure
 from mixstore.lifecycle import Steps, insert, new_instance
 from mixstore.prepare import NO_OPTIONS, prepare_write, required_key
 from mixstore.prepared import PreparedWrite, StaleReadError
 from mixstore.state import set_state
-from mixstore.write import Operation, Write
+from mixstore.write import Operation, Outcome, Write
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,9 +37,13 @@ An engine may wait for the disk once a chunk: with 1,000, rows in SQLite took ha
 
 
 class _Batch:
-    """The instances of one call, which of them the model has just validated, and what became of each."""
+    """The instances of one call, which of them the model has just validated, and what became of each.
 
-    __slots__ = ("bound", "checked", "errors", "instances", "now", "operation")
+    `stopped` is the error of the rows that are not tried any more, since the store is not there; `stores` the last one
+    that the store raised. `superseded` tells which later row of the same key took the place of a row.
+    """
+
+    __slots__ = ("bound", "checked", "errors", "instances", "now", "operation", "stopped", "stores", "superseded")
 
     def __init__(
         self, bound: Bound, operation: Operation, now: datetime, instances: list[Any], checked: list[bool]
@@ -41,14 +54,33 @@ class _Batch:
         self.instances = instances
         self.checked = checked
         self.errors: list[Exception | None] = [None] * len(instances)
+        self.stopped: MixstoreError | None = None
+        self.stores: MixstoreError | None = None
+        self.superseded: dict[int, int] = {}
+
+    def met(self, error: MixstoreError) -> None:
+        """An error that the store gave: if it is not there, the rows that follow have certainly not been written."""
+        if self.stopped is not None or not isinstance(error, (BackendUnavailableError, AccessDeniedError)):
+            return
+        self.stopped = self.stores = error
+        if isinstance(error, BackendUnavailableError) and error.outcome_unknown:
+            name = self.bound.backend.backend_name
+            self.stopped = BackendUnavailableError("not tried: the store did not answer", backend=name)
+            self.stopped.__cause__ = error
 
     def chunks(self) -> Iterator[list[int]]:
         """Positions of the rows to write, some at a time; of two upserts of one key only the last is one."""
         chosen = list(range(len(self.instances)))
         if self.operation == "upsert" and self.bound.plain:  # otherwise a hook may still make or change the key
-            chosen = sorted({self._identity(index): index for index in chosen}.values())
+            chosen = self.last_of_each([(self._identity(index), index) for index in chosen])
         for start in range(0, len(chosen), CHUNK):
             yield chosen[start : start + CHUNK]
+
+    def last_of_each(self, keyed: list[tuple[Any, int]]) -> list[int]:
+        """The positions of the last row of each key, in order; the others are superseded."""
+        winners = dict(keyed)
+        self.superseded.update((index, winners[key]) for key, index in keyed if index != winners[key])
+        return sorted(winners.values())
 
     def _identity(self, index: int) -> Any:
         """The key of a row; something of its own for one that has none."""
@@ -61,7 +93,8 @@ class _Batch:
 def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
     """Create or upsert many rows, each by itself. BatchError tells the outcome of each, in order.
 
-    Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
+    When the store is not there (any more), the rest is not tried. An error of the store that all rows share is raised
+    itself. Rows that pydantic refuses are a ValidationError, with their positions, before anything is written.
     """
     now = bound.backend.clock()
     todo = _Batch(bound, operation, now, *_instances(bound, items, now))
@@ -73,15 +106,25 @@ def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
             yield from _plain(todo, positions)
         else:
             yield from _chained(todo, positions)
-    failed = [error for error in todo.errors if error is not None]
-    if failed:
-        raise BatchError(
-            f"{len(failed)} of {len(todo.errors)} rows failed; the first: {failed[0]}",
-            outcomes=todo.errors,
-            model=bound.model,
-            backend=bound.backend.backend_name,
-        )
+    _check(todo)
     return todo.instances
+
+
+def _check(todo: _Batch) -> None:
+    """BatchError if rows failed, or the one error of all."""
+    for index, winner in todo.superseded.items():
+        todo.errors[index] = todo.errors[index] or todo.errors[winner]
+    failed = [error for error in todo.errors if error is not None]
+    if not failed:
+        return
+    if len(failed) == len(todo.errors) and all(error is todo.stores for error in failed):
+        raise failed[0]
+    raise BatchError(
+        f"{len(failed)} of {len(todo.errors)} rows failed; the first: {failed[0]}",
+        outcomes=todo.errors,
+        model=todo.bound.model,
+        backend=todo.bound.backend.backend_name,
+    )
 
 
 def _instances(bound: Bound, items: Iterable[Any], now: datetime) -> tuple[list[Any], list[bool]]:
@@ -116,11 +159,15 @@ def _instances(bound: Bound, items: Iterable[Any], now: datetime) -> tuple[list[
 
 
 def _one(todo: _Batch, index: int) -> Steps:
+    if todo.stopped is not None:
+        todo.errors[index] = todo.stopped
+        return
     try:
         yield from insert(todo.bound, todo.operation, todo.instances[index], todo.checked[index], todo.now)
     except ConfigurationError:
         raise
     except MixstoreError as error:
+        todo.met(error)
         todo.errors[index] = error
 
 
@@ -144,7 +191,7 @@ def _plain(todo: _Batch, positions: list[int]) -> Steps:
         writes.append(Write(operation, bound, key, record))
         written.append(index)
         fixes.append(fixed)
-    outcomes = yield from _executed(bound, writes)
+    outcomes = yield from _executed(todo, writes)
     for index, one, fixed, outcome in zip(written, writes, fixes, outcomes, strict=True):
         if outcome.status == "ok":
             if fixed:
@@ -159,6 +206,7 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
     beside = yield from _read_beside(todo, positions)
     positions = [index for index in positions if todo.errors[index] is None]
     reads = yield from _read_first(todo, positions)
+    positions = [index for index in positions if todo.errors[index] is None]
     prepared: list[tuple[int, PreparedWrite]] = []
     for index in positions:
         instance = todo.instances[index]
@@ -182,9 +230,10 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
         except MixstoreError as error:
             todo.errors[index] = error
     if operation == "upsert":
-        prepared = list({one.write.key: (index, one) for index, one in prepared}.values())  # the last of a key wins
+        last = set(todo.last_of_each([(one.write.key, index) for index, one in prepared]))
+        prepared = [pair for pair in prepared if pair[0] in last]
     for wave in _waves(prepared):
-        outcomes = yield from _executed(bound, [one.write for _, one in wave])
+        outcomes = yield from _executed(todo, [one.write for _, one in wave])
         for (index, one), outcome in zip(wave, outcomes, strict=True):
             try:
                 one.finish(outcome)
@@ -208,13 +257,17 @@ def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, Pr
 
 
 def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
-    """{position: what extensions must know of internal models}; a hook that fails is the error of its row."""
+    """{position: what extensions must know of internal models}; what fails is the error of its row."""
     bound, found = todo.bound, dict[int, Found]()
     operation = bound.chain.operation(todo.operation, NO_OPTIONS)
     for index in positions if bound.chain.beside else ():
+        if todo.stopped is not None:
+            todo.errors[index] = todo.stopped
+            continue
         try:
             found[index] = yield from read_beside(bound, operation, likely_key(bound, todo.instances[index]))
-        except (ValidationError, HookError) as error:
+        except (BackendError, HookError) as error:
+            todo.met(error)
             todo.errors[index] = error
     return found
 
@@ -229,17 +282,41 @@ def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     known = {index: key for index, key in keys.items() if key is not None}
     if not known:
         return {}
-    rows = yield bound.engine.compile_get(bound, tuple(known.values()))
+    try:
+        if todo.stopped is not None:
+            raise todo.stopped
+        rows = yield bound.engine.compile_get(bound, tuple(known.values()))
+    except BackendError as error:
+        todo.met(error)
+        todo.errors = [error if index in known else told for index, told in enumerate(todo.errors)]
+        return {}
     return {index: stored_row(bound, operation, row, todo.now) for index, row in zip(known, rows, strict=True)}
 
 
-def _executed(bound: Bound, writes: list[Write]) -> Steps:
+def _executed(todo: _Batch, writes: list[Write]) -> Steps:
+    """The outcome of each write. What the store could not do is one, so that no row that is stored goes untold."""
+    bound, engine = todo.bound, todo.bound.engine
     if not writes:
         return []
-    plan = bound.engine.compile_batch(bound, writes)
-    if plan is not None:
-        return (yield plan)
-    outcomes = []
+    if todo.stopped is None and (plan := engine.compile_batch(bound, writes)) is not None:
+        return (yield from _attempt(todo, plan, len(writes)))
+    outcomes: list[Outcome] = []
     for one in writes:
-        outcomes += yield bound.engine.compile_writes(bound, (one,))
+        if todo.stopped is not None:
+            outcomes.append(Outcome("failed", error=todo.stopped))
+        else:
+            outcomes += yield from _attempt(todo, engine.compile_writes(bound, (one,)), 1)
+    return outcomes
+
+
+def _attempt(todo: _Batch, plan: Any, count: int) -> Steps:
+    try:
+        outcomes: list[Outcome] = yield plan
+    except BackendError as error:
+        todo.met(error)
+        todo.stores = error
+        return [Outcome("failed", error=error)] * count
+    for outcome in outcomes:
+        if outcome.error is not None:
+            todo.met(outcome.error)
     return outcomes

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mixstore.bound import Bound
+    from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue, Operation, WriteContext
 
 Steps = Generator[Any, Any, Any]
@@ -78,16 +79,16 @@ def read_beside(bound: Bound, operation: Operation, key: KeyValue | None) -> Ste
     return answers
 
 
-def write_beside(bound: Bound, context: WriteContext, found: Found) -> list[SideWrite]:
-    """The rows that extensions write together with one that is final."""
-    writes: list[SideWrite] = []
+def write_beside(bound: Bound, context: WriteContext, found: Found) -> list[tuple[BackendExtension, SideWrite]]:
+    """The rows that extensions write together with one that is final, and whose they are."""
+    writes: list[tuple[BackendExtension, SideWrite]] = []
     for (extension, _, write), rows in zip(bound.chain.beside, found, strict=True):
         owner = type(extension).__qualname__
         try:
             for side in write(context, rows):
                 if not isinstance(side, SideWrite):
                     raise hook_gave(bound, owner, "write_beside", context.key, "SideWrites", side)
-                writes.append(side)
+                writes.append((extension, side))
         except Exception as error:
             raise hook_failed(bound, owner, "write_beside", context.key, error) from error
     return writes

@@ -42,7 +42,8 @@ def backend_of(model: type[Any]) -> Backend:
             return current.backend(told)
         known = sorted({*current.named, *current.settings.backends})
         raise ConfigurationError(
-            f"{model.__name__} wants the backend {told!r}, which is neither configured nor connected",
+            f"{_place(model, told, current)}{model.__name__} wants the backend {told!r}, "
+            "which is neither configured nor connected",
             model=model,
             hint=f"{nearest(told, known)}; connect(url, name={told!r}) makes one",
         )
@@ -63,7 +64,7 @@ def _told(model: type[Any], current: Registry) -> list[Any]:
     direct = [
         vars(base)["__mixstore_backend__"] for base in bases if vars(base).get("__mixstore_backend__") is not None
     ]
-    config = [current.model_backend(f"{base.__module__}.{base.__qualname__}") for base in bases]
+    config = [current.model_backend(_path(base)) for base in bases]
     meta = schema_of(model).meta.get("backend")
     if meta is not None and not isinstance(meta, str | Backend):
         raise ConfigurationError(
@@ -71,6 +72,16 @@ def _told(model: type[Any], current: Registry) -> list[Any]:
             model=model,
         )
     return [*direct, *(one for one in config if one), *([meta] if meta is not None else [])]
+
+
+def _path(model: type[Any]) -> str:
+    return f"{model.__module__}.{model.__qualname__}"
+
+
+def _place(model: type[Any], told: str, current: Registry) -> str:
+    """Where the config gives this backend to the model, or to one of its bases; nothing if it is not from there."""
+    paths = [_path(base) for base in model.__mro__ if current.model_backend(_path(base)) == told]
+    return f"{current.settings.where('models', paths[0])}: " if paths else ""
 
 
 def bind_pair(model: type[Any], backend: Backend) -> Bound:
@@ -83,12 +94,14 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
         current = current_registry()
         current.load_plugins()
         _check_entity(schema, backend)
-        from mixstore import direct
+        from mixstore import direct, watching
 
         chain = compile_chain(schema, backend, current)
         bound = Bound(schema, backend, direct.engine_of(backend), chain)
         options = {option for spec in schema.fields.values() for option in spec.options}
-        current.add_bound(model, backend.backend_name, options, bound)
+        applied = () if schema.definition.internal else current.extension_settings(backend.config_name).apply
+        current.add_bound(model, backend.backend_name, options, bound, applied)
+        watching.follow(bound)
         backend._bounds[model] = bound
         return bound
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from copy import deepcopy
 from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mixstore import assigning, codecs
+from mixstore import assigning, codecs, watching
 from mixstore.adapter import sealed
 from mixstore.drivers import adrive, driver
 from mixstore.envelopes import Envelope
@@ -57,7 +58,7 @@ class Bound:
         self.key_from = schema.key_from
         self.names = tuple(schema.fields)
         codec = engine.adapter.codec(self.model)
-        self.encode: Callable[[Any], dict[str, Any]] = codec.encode
+        self.encode: Callable[[Any], dict[str, Any]] = _index_checked(schema, codec.encode)
         self.decode: Callable[[Mapping[str, Any]], dict[str, Any]] = codec.decode
         self._key_of: Callable[[Mapping[str, Any]], KeyValue] = codec.key_of
         validator = self.model.__pydantic_validator__
@@ -78,12 +79,13 @@ class Bound:
         self._to_record: Callable[[Any], dict[str, Any]] = engine.row_record(self) or dict
         self.values_from_row = self._row_to_values()
         self.construct = _constructor(self.model, self.names)
+        self._copy = _copier(self.model)
         self.point_filter = self._point_filter()
         self.dead = None if chain.evict is None else prepared(chain.evict)
-        self._drive = driver(engine.execute)
         self.run: Callable[[str, Generator[Any, Any, Any]], Any]
         """Execute a lifecycle now: `run(operation, steps)`."""
-        self.observe(observed)
+        self.observed = observed
+        self.watch(False)
 
     @cached_property
     def fields_only(self) -> assigning.Assign | None:
@@ -91,6 +93,12 @@ class Bound:
         return assigning.fields_only(self.model)
 
     # -- driving ------------------------------------------------------------------------------------------------------
+
+    def watch(self, watched: bool) -> None:
+        """From now on tell those who are `watching` of every plan, or do not."""
+        self.watched = watched
+        self._drive = partial(watching.drive, self) if watched else driver(self.engine.execute)
+        self.observe(self.observed)
 
     def observe(self, observed: bool) -> None:
         """From now on tell the registry's observers of every operation, or do not."""
@@ -111,7 +119,8 @@ class Bound:
         """Execute a lifecycle, awaiting the backend."""
         started = perf_counter()
         try:
-            result = await adrive(self.engine.aexecute, steps)
+            execute = partial(watching.aexecuted, self, operation) if self.watched else self.engine.aexecute
+            result = await adrive(execute, steps)
         except BaseException as error:
             self._observe(operation, started, None, error)
             raise
@@ -137,6 +146,18 @@ class Bound:
         asked = modified(self, query).where if self.chain.modify_query else TRUE
         wanted = conjunction(seen, asked)
         return None if wanted == TRUE else prepared(wanted)
+
+    def death(self, values: Mapping[str, Any]) -> datetime | None:
+        """When a row with these values dies of itself; None if that is never, or not sure."""
+        moments: list[datetime] = []
+        for extension, dies in self.chain.dies:
+            try:
+                moment = dies(values)
+            except Exception as error:
+                raise hook_failed(self, type(extension).__qualname__, "dies", None, error) from error
+            if moment is not None:
+                moments.append(moment)
+        return min(moments) if moments else None
 
     def visible(self, now: datetime, options: Mapping[str, Any] = NO_OPTIONS) -> Matcher:
         """What tells of a row's values whether it may be seen at that moment, under these query options."""
@@ -254,12 +275,38 @@ class Bound:
 
     def candidate(self, instance: Any) -> Any:
         """A copy of an instance for hooks to work on; nothing in it is shared that can change."""
-        copied = instance.model_copy()
+        copied = self._copy(instance)
         values = copied.__dict__
         for name, copy in self.mutable.items():
             if values.get(name) is not None:
-                values[name] = copy(values[name])
+                values[name] = _copied(copy, values[name])
         return copied
+
+
+def _copied(copy: Callable[[Any], Any], value: Any) -> Any:
+    """A copy of a value of a field, which may not be of the field's type yet: that is told when it is checked."""
+    try:
+        return copy(value)
+    except Exception:
+        try:
+            return deepcopy(value)
+        except Exception:
+            return value  # a view of a dict, say
+
+
+def _index_checked(schema: ModelSchema, encode: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Refuses, on every backend alike, values that an index can't hold."""
+    makers = tuple(spec.key_from for spec in schema.indexes.values())
+    if not makers:
+        return encode
+
+    def checked(instance: Any) -> dict[str, Any]:
+        record = encode(instance)
+        for make in makers:
+            make(instance.__dict__)
+        return record
+
+    return checked
 
 
 def _rows_in(result: Any) -> int:
@@ -277,6 +324,27 @@ def _rows_in(result: Any) -> int:
             return 0
         case _:
             return 1
+
+
+def _copier(model: type[Any]) -> Callable[[Any], Any]:
+    """What makes a shallow copy of an instance, new to the store: `model_copy`, without needless detours."""
+    if model.model_copy is not BaseModel.model_copy or model.__copy__ is not BaseModel.__copy__:
+        return lambda instance: instance.model_copy()
+    if getattr(model, "__private_attributes__", None):
+        return lambda instance: instance.model_copy()
+    new = object.__new__
+
+    def copy(instance: Any) -> Any:
+        if instance.__class__ is not model:
+            return instance.model_copy()
+        copied = new(model)
+        _set_dict(copied, dict(instance.__dict__))
+        _set_fields_set(copied, set(instance.__pydantic_fields_set__))
+        _set_extra(copied, None)
+        _set_private(copied, None)
+        return copied
+
+    return copy
 
 
 def _constructor(model: type[Any], names: tuple[str, ...]) -> Callable[[dict[str, Any], tuple[Any, ...]], Any]:

@@ -171,6 +171,18 @@ class QueryBuilder(Generic[M]):
             raise QueryError(f"a search is text, not {type(text).__name__}")
         return self._with(search=Search(text, asked))
 
+    def using(self, name: str | None, /) -> Self:
+        """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""
+        schema = schema_of(self.query.model)
+        if name is not None and name not in schema.indexes:
+            raise QueryError(
+                f"{schema.name} has no index {name!r}",
+                hint=nearest(str(name), schema.indexes)
+                if schema.indexes
+                else "Meta.indexes = [GSI(...)] declares some",
+            )
+        return self._with(index=name)
+
     def option(self, /, **options: Any) -> Self:
         """Set query options, which extensions read; for the query methods of mixins."""
         return self._with(options={**self.query.options, **options})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import lifecycle
 from mixstore.chain import REWRITE
-from mixstore.errors import ConflictError, NotFoundError, QueryError, nearest
+from mixstore.errors import BackendUnavailableError, ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
 from mixstore.pages import stream
@@ -73,19 +73,24 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
     if query.fields is not None:
         raise QueryError("select() and a write don't go together", model=bound.model)
     written = 0
-    if query.limit is not None or query.offset or query.cursor is not None:
-        instances = yield from fetch(bound, by_key(bound, query))
-        for instance in instances:
-            written += yield from _write_one(bound, query, instance, changes)
-        return written
-    asked = query.replace(order=())
+    sliced = query.limit is not None or query.offset or query.cursor is not None
+    asked = by_key(bound, query) if sliced else query.replace(order=())
     state = None
-    while True:
-        instances, state = yield from stream(bound, asked, state)
-        for instance in instances:
-            written += yield from _write_one(bound, query, instance, changes)
-        if state is None:
-            return written
+    try:
+        while True:
+            if sliced:
+                instances = yield from fetch(bound, asked)
+            else:
+                instances, state = yield from stream(bound, asked, state)
+            for instance in instances:
+                written += yield from _write_one(bound, query, instance, changes)
+            if state is None:
+                return written
+    except BackendUnavailableError as error:
+        if written:  # whoever repeats what certainly did not happen would count these twice
+            error.outcome_unknown = True
+            error.hint = f"it had written {written} rows by then; done again, it goes on with those that still match"
+        raise
 
 
 def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any] | None, target: Any = None) -> Steps:
@@ -93,7 +98,8 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
 
     `target` is the instance that becomes what is stored, if it is not the one that was read.
     """
-    guard = None if query.where == TRUE else query.where
+    wanted = conjunction(query.where, _stored_in(bound, query))
+    guard = None if wanted == TRUE else wanted
     key = state_of(instance).key  # type: ignore[union-attr]
     for attempt in range(lifecycle.ATTEMPTS):
         if query.options.get(REWRITE) and not bound.outdated(state_of(instance).stored):  # type: ignore[union-attr]
@@ -117,6 +123,12 @@ def _write_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
             return 0
         instance = found[0]
     return 0
+
+
+def _stored_in(bound: Bound, query: Query) -> Expr:
+    """What a row's fields tell of whether it is in the index asked for; nothing where methods compute its key."""
+    spec = None if query.index is None else bound.schema.indexes[query.index]
+    return TRUE if spec is None or spec.shape is None else spec.present
 
 
 def _still_there(bound: Bound, query: Query, key: KeyValue) -> Steps:

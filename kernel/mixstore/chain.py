@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, varies
-from mixstore.extension import ANY_BACKEND, BackendExtension
+from mixstore.expressions import TRUE, Deferred, Expr, conjunction, disjunction, filling, paths, varies
+from mixstore.extension import ANY_BACKEND, BackendExtension, Derive
 from mixstore.lookups import resolve
+from mixstore.ordering import ordered
 from mixstore.registry import current
-from mixstore.selection import Candidate, options_of, select
+from mixstore.selection import Candidate, select
 from mixstore.tracing import TracedStep
 
 if TYPE_CHECKING:
@@ -31,37 +33,15 @@ NOW = Deferred("now", lambda environment: environment["now"])
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why."""
+    """One line of `Model.extensions()`: an extension (or a mixin without one), its state and why.
+
+    `reason` says of an active one which class it is and which rule put it at its place in the chain.
+    """
 
     name: str
     fidelity: Literal["native", "emulated"] | None
     state: Literal["active", "inactive"]
     reason: str
-
-
-def ordered(extensions: Mapping[str, BackendExtension], where: str) -> list[str]:
-    """Names in chain order: topological by before and after, ties in the order given.
-
-    A cycle is a ConfigurationError.
-    """
-    later: dict[str, set[str]] = {name: set() for name in extensions}
-    for name, extension in extensions.items():
-        for other in extension.before:
-            if other in later:
-                later[other].add(name)
-        later[name].update(other for other in extension.after if other in extensions)
-    order: list[str] = []
-    waiting = list(extensions)
-    while waiting:
-        ready = next((name for name in waiting if later[name] <= set(order)), None)
-        if ready is None:
-            raise ConfigurationError(
-                f"{where}: the extensions {', '.join(sorted(waiting))} want to come before each other",
-                hint="look at their `before` and `after`",
-            )
-        waiting.remove(ready)
-        order.append(ready)
-    return order
 
 
 @dataclass
@@ -80,6 +60,8 @@ class Chain:
     rewrites: dict[str, str] = field(default_factory=dict)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     opaque: dict[str, str] = field(default_factory=dict)
+    derived: dict[str, tuple[BackendExtension, Derive]] = field(default_factory=dict)
+    """The fields that follow from others, and who makes them."""
     dead: tuple[tuple[str | None, Expr], ...] = ()
     veiled: tuple[tuple[str | None, Expr], ...] = ()
     evict: Expr | None = None
@@ -88,6 +70,12 @@ class Chain:
     """Which rows are there but can't be seen; None if all can."""
     freed: Expr | None = None
     """Which rows don't hold their unique values; None if all do."""
+    unique: tuple[str, ...] = ()
+    """The unique fields that are the engine's to keep so; others are an extension's."""
+    dies: tuple[tuple[BackendExtension, Callable[..., Any]], ...] = ()
+    claiming: tuple[BackendExtension, ...] = ()
+    finders: dict[str, BackendExtension] = field(default_factory=dict)
+    """Whose claims find the row with a value of a unique field, where the engine would have to look at all rows."""
 
     side_models: tuple[type[Any], ...] = ()
     beside: tuple[tuple[BackendExtension, Callable[..., Any], Callable[..., Any]], ...] = ()
@@ -109,8 +97,26 @@ class Chain:
         """The query options under which nothing is hidden but what no option reveals."""
         return {reveals: True for reveals, _ in (*self.dead, *self.veiled) if reveals}
 
+    @cached_property
+    def visible(self) -> Expr:
+        """What a row must fulfil to be seen; TRUE if nothing hides rows."""
+        return self._seen({})
+
+    @cached_property
+    def visible_in(self) -> Callable[[Any], Expr]:
+        """`visible` in an environment."""
+        return filling(self.visible)
+
+    @cached_property
+    def evicted_in(self) -> Callable[[Any], Expr | None]:
+        """`evict` in an environment."""
+        return (lambda environment: None) if self.evict is None else filling(self.evict)
+
     def visibility(self, options: Mapping[str, Any]) -> Expr:
-        """What a row must fulfil to be seen, given the query's options; TRUE if nothing hides rows."""
+        """The same, given the options of a query."""
+        return self._seen(options) if options else self.visible
+
+    def _seen(self, options: Mapping[str, Any]) -> Expr:
         hiding = [expr for reveals, expr in (*self.dead, *self.veiled) if not (reveals and options.get(reveals))]
         return conjunction(*[~expr for expr in hiding]) if hiding else TRUE
 
@@ -119,15 +125,16 @@ def compile_chain(schema: ModelSchema, backend: Backend, registry: Any) -> Chain
     """Resolve, check, order and compile; ConfigurationError names the mixin, the backend and what is installed."""
     on = f"{schema.name} on {backend.backend_name}"
     selection = select(schema, backend, registry)
-    active: dict[str, BackendExtension] = {}
-    for name, one in selection.active.items():
-        options = options_of(schema, backend, registry, one)
-        active[name] = one.extension(one.mixin, schema.model, schema, backend, options)
+    active = {
+        name: one.extension(one.mixin, schema.model, schema, backend, selection.options[name])
+        for name, one in selection.active.items()
+    }
     _check_requires(schema, backend, active)
-    names = ordered(active, on)
-    chain = _compiled(schema, backend, [active[name] for name in names])
+    order = ordered(active, on)
+    chain = _compiled(schema, backend, [active[name] for name in order])
+    why = {name: f"{_why(selection.active[name], backend)}; {place}" for name, place in order.items()}
     chain.entries = (
-        *(Entry(name, active[name].fidelity, "active", _why(selection.active[name], backend)) for name in names),
+        *(Entry(name, active[name].fidelity, "active", why[name]) for name in order),
         *(Entry(name, None, "inactive", reason) for name, reason in selection.inactive.items()),
         *_inactive_hints(schema, backend),
     )
@@ -144,29 +151,56 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
     for option, capability, names in (
         ("index", Capability.INDEXES, schema.indexed),
         ("searchable", Capability.FULL_TEXT, schema.searchable),
+        ("indexes", Capability.INDEXES, tuple(schema.indexes)),
     ):
         if names and capability not in backend.capabilities:
             hints.append(Entry(option, None, "inactive", f"{', '.join(names)}: the backend lacks {capability.name}"))
-    if schema.unique and Capability.UNIQUE not in backend.capabilities:
-        raise UnsupportedOperationError(
-            f"{schema.name}.{schema.unique[0]} is unique, which {backend.backend_name} can't enforce",
-            model=schema.model,
-            backend=backend.backend_name,
-        )
     return hints
 
 
+def _check_unique(schema: ModelSchema, backend: Backend, chain: Chain, enforced: Iterable[tuple[str, ...]]) -> None:
+    """Each unique field is kept so by the engine or an extension, which must see its values as they are."""
+    for name in schema.unique:
+        if name not in chain.unique and (name,) not in enforced:
+            raise UnsupportedOperationError(
+                f"{schema.name}.{name} is unique, which {backend.backend_name} can't enforce",
+                model=schema.model,
+                backend=backend.backend_name,
+                hint="it lacks UNIQUE, and no extension that is active there does it",
+            )
+    for name in (name for names in enforced for name in names if name in chain.opaque):
+        raise ConfigurationError(f"{schema.name}.{name} is to be unique, and its stored value is replaced")
+
+
+def _enforced(schema: ModelSchema, active: list[BackendExtension], chain: Chain) -> list[tuple[str, ...]]:
+    """The fields that extensions keep unique.
+
+    Those extensions read the row before they write; what tells whether it holds its values, and how long, must then
+    still be the same when it is written.
+    """
+    exprs = [expr for expr in (chain.evict, chain.freed) if expr is not None]
+    deciding = dict.fromkeys(path[0] for expr in exprs for path in paths(expr))
+    enforced: list[tuple[str, ...]] = []
+    for one in active:
+        groups = [tuple(names) for names in _told(schema, one, "enforces", schema.model)]
+        for name in (name for names in groups for name in names):
+            schema.field(name, f"lacks the field that {type(one).__qualname__} keeps unique:")
+        for operation in one.reads if groups else ():
+            chain.reads[operation] = tuple(dict.fromkeys((*chain.reads[operation], *deciding)))
+        enforced += groups
+    return enforced
+
+
 def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, BackendExtension]) -> None:
-    for name, extension in active.items():
-        for need in extension.requires:
-            there = need in active if isinstance(need, str) else need in backend.capabilities
-            if not there:
-                told = need if isinstance(need, str) else need.name
-                raise ConfigurationError(
-                    f"extension {name!r} of {schema.name} requires {told}, which {backend.backend_name} lacks",
-                    model=schema.model,
-                    backend=backend.backend_name,
-                )
+    lacking = [
+        f"extension {name!r} of {schema.name} requires {need if isinstance(need, str) else need.name}, "
+        f"which {backend.backend_name} lacks"
+        for name, extension in active.items()
+        for need in extension.requires
+        if not (need in active if isinstance(need, str) else need in backend.capabilities)
+    ]
+    if lacking:
+        raise ConfigurationError("\n  ".join(lacking), model=schema.model, backend=backend.backend_name)
 
 
 def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension]) -> Chain:
@@ -197,21 +231,30 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         chain.evict = disjunction(*[expr for _, expr in chain.dead])
     if chain.veiled:
         chain.veil = disjunction(*[expr for _, expr in chain.veiled])
-    freeing = [one for one, _ in hooks("frees_unique")] if schema.unique else []
+    chain.dies = hooks("dies")
+    chain.unique = schema.unique if Capability.UNIQUE in backend.capabilities else ()
+    freeing = [one for one, _ in hooks("frees_unique")] if schema.unique or hooks("enforces") else []
     freed = [expr for _, expr in _expressions(schema, freeing, "frees_unique")]
     if freed:
-        chain.freed = _fixed(schema, backend, disjunction(*freed), freeing)
+        chain.freed = _fixed(schema, backend, chain.unique, disjunction(*freed), freeing)
+    _check_unique(schema, backend, chain, _enforced(schema, active, chain))
+    chain.claiming = tuple(one for one, _ in hooks("claims"))
+    if Capability.INDEXES not in backend.capabilities and {*freed} <= {expr for _, expr in chain.veiled}:
+        groups = [(one, names) for one in chain.claiming for names in one.enforces(schema.model)]
+        chain.finders = {names[0]: one for one, names in groups if len(names) == 1}
     return chain
 
 
-def _fixed(schema: ModelSchema, backend: Backend, freed: Expr, by: list[BackendExtension]) -> Expr:
-    """What frees unique values, if the backend can do it and it is the same at all times."""
+def _fixed(
+    schema: ModelSchema, backend: Backend, unique: tuple[str, ...], freed: Expr, by: list[BackendExtension]
+) -> Expr:
+    """What frees unique values, if it is the same at all times, and the backend can do it for those that it keeps."""
     who = ", ".join(type(one).__qualname__ for one in by)
     if varies(freed):
         raise ConfigurationError(f"{who}.frees_unique on {schema.name}: it can't hold an operand that varies")
-    if Capability.PARTIAL_UNIQUE not in backend.capabilities:
+    if unique and Capability.PARTIAL_UNIQUE not in backend.capabilities:
         raise UnsupportedOperationError(
-            f"{who} frees unique values of {schema.name} ({', '.join(schema.unique)}), "
+            f"{who} frees unique values of {schema.name} ({', '.join(unique)}), "
             f"which {backend.backend_name} can't do: it lacks PARTIAL_UNIQUE",
             model=schema.model,
             backend=backend.backend_name,
@@ -252,6 +295,17 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
         for name in fields:
             schema.field(name, f"lacks the field that {who} reads:")
         chain.reads[operation] = tuple(dict.fromkeys((*chain.reads.get(operation, ()), *fields)))
+    _replaced(schema, extension, chain)
+    for name, make in _told(schema, extension, "derived", schema.model).items():
+        schema.field(name, f"lacks the field that {who} derives:")
+        if name in schema.key_fields or name in chain.derived:
+            other = "is a key" if name in schema.key_fields else "is derived by another extension"
+            raise ConfigurationError(f"{schema.name}.{name} {other}, and {who} would make its value")
+        chain.derived[name] = extension, make
+
+
+def _replaced(schema: ModelSchema, extension: BackendExtension, chain: Chain) -> None:
+    who = type(extension).__qualname__
     for name, treatment in _told(schema, extension, "opaque", schema.model).items():
         schema.field(name, f"lacks the field that {who} makes opaque:")
         if treatment not in TREATMENTS:
@@ -262,6 +316,13 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
             raise ConfigurationError(
                 f"{schema.name}.{name} is a key or unique, and {who} would replace its stored value"
             )
+        for spec in schema.indexes.values():
+            if name in spec.fields:
+                raise ConfigurationError(
+                    f"{schema.name}.{name} is part of the index {spec.name!r}, "
+                    f"and {who} would replace its stored value",
+                    model=schema.model,
+                )
         worst = "refuse" if "refuse" in (treatment, chain.opaque.get(name)) else "residual"
         chain.opaque[name] = worst
 

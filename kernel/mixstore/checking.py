@@ -60,8 +60,10 @@ def check_fields(
     fixed: dict[str, Any] = {}
     errors: list[Any] = []
     for name in changed:
-        if trusted is not None and name in trusted and not differs(values.get(name), trusted[name]):
-            continue
+        if trusted is not None and name in trusted:
+            known = trusted[name]
+            if values.get(name) is known or not differs(values.get(name), known):
+                continue
         try:
             value = values[name]
             fitting = fields[name].validator(value)

@@ -10,12 +10,14 @@ from mixstore import hooks
 from mixstore.annotations import alias_value
 from mixstore.errors import SchemaError, nearest
 from mixstore.fields import KERNEL_OPTIONS, PYDANTIC_PARAMETERS, FieldOptions, merged_options
+from mixstore.indexes import check_indexes
 from mixstore.keys import Key
 from mixstore.mixin import Declared
 
 META: Mapping[str, Any] = {
     "backend": object,
     "key": Key,
+    "indexes": (list, tuple),
     "entity": str,
     "abstract": bool,
     "internal": bool,
@@ -117,6 +119,8 @@ def _check_meta(base: type, name: str, value: Any, declared: Declared) -> None:
     if not isinstance(value, expected):
         told = getattr(expected, "__name__", None) or " or ".join(one.__name__ for one in expected)
         raise SchemaError(f"{where} must be {told}, not {type(value).__name__}")
+    if name == "indexes":
+        check_indexes(where, value)
     if name == "scan" and value not in SCANS:
         raise SchemaError(f"{where} is {value!r}", hint=nearest(value, SCANS))
 

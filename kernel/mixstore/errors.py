@@ -3,6 +3,7 @@
 MixstoreError
 ├── ConfigurationError               a model, plugin or setting is wrong: fix the code or the config
 │   ├── SchemaError                  a model class, field or key
+│   ├── SettingsError                settings, all that is wrong with them at once
 │   └── PluginError                  a plugin or its registration
 ├── QueryError                       a query that no backend could answer (field, lookup, operand)
 │   └── InvalidCursorError           a cursor that is forged, damaged or of another query
@@ -18,9 +19,9 @@ MixstoreError
     ├── ValidationError              (also a ValueError) data that can't be stored
     ├── BatchError                   some rows of a batch failed
     ├── CorruptRecordError           a stored value that does not decode
-    ├── BackendUnavailableError      the store can't be reached, now
+    ├── BackendUnavailableError      the store can't be reached, now; `outcome_unknown`: a write may have happened
     │   ├── ThrottledError           it refuses more load
-    │   └── BackendTimeoutError      no answer in time; `outcome_unknown` says if a write may have happened
+    │   └── BackendTimeoutError      no answer in time
     └── AccessDeniedError            the credentials don't allow it
 
 All of them can be raised with just a message. `model`, `key`, `query`, `backend` say where it happened and `hint`
@@ -74,6 +75,16 @@ class ConfigurationError(MixstoreError):
 
 class SchemaError(ConfigurationError):
     """A model class, a field, a key or a table that does not fit its model."""
+
+
+class SettingsError(ConfigurationError):
+    """Settings are wrong: `mistakes` has the place ("mixstore.toml: backends.events.url") and the problem of each."""
+
+    def __init__(self, message: str = "", *, mistakes: Sequence[tuple[str, str]] = (), **where: Any) -> None:
+        self.mistakes = tuple(mistakes)
+        lines = [f"{place}: {problem}" for place, problem in self.mistakes]
+        title = [f"{len(lines)} mistakes in the settings:"] if len(lines) > 1 else []
+        super().__init__(message or "\n  ".join([*title, *lines]), **where)
 
 
 class PluginError(ConfigurationError):
@@ -175,7 +186,14 @@ class CorruptRecordError(BackendError):
 
 
 class BackendUnavailableError(BackendError):
-    """The store can't be reached or is locked; the same call may succeed later."""
+    """The store can't be reached or is locked; the same call may succeed later.
+
+    With `outcome_unknown` a write may or may not have happened: read before you repeat it. Without, it has not.
+    """
+
+    def __init__(self, message: str = "", *, outcome_unknown: bool = False, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.outcome_unknown = outcome_unknown
 
 
 class ThrottledError(BackendUnavailableError):
@@ -183,11 +201,7 @@ class ThrottledError(BackendUnavailableError):
 
 
 class BackendTimeoutError(BackendUnavailableError):
-    """No answer in time. With `outcome_unknown` a write may or may not have happened."""
-
-    def __init__(self, message: str = "", *, outcome_unknown: bool = False, **where: Any) -> None:
-        super().__init__(message, **where)
-        self.outcome_unknown = outcome_unknown
+    """No answer in time."""
 
 
 class AccessDeniedError(BackendError):

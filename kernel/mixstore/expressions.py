@@ -51,9 +51,11 @@ __all__ = [
     "conjunction",
     "disjunction",
     "evaluate",
+    "filling",
     "matcher",
     "paths",
     "prepared",
+    "replaced",
     "sort_key",
     "substitute",
     "terms",
@@ -120,6 +122,23 @@ def substitute(expr: Expr, environment: Any) -> Expr:
             raise _unknown(expr)
 
 
+def replaced(expr: Expr, change: Callable[[Compare], Expr]) -> Expr:
+    """The expression with every comparison changed; the same object if none is."""
+    match expr:
+        case Compare():
+            return change(expr)
+        case And() | Or():
+            changed = [replaced(term, change) for term in expr.terms]
+            if all(new is old for new, old in zip(changed, expr.terms, strict=True)):
+                return expr
+            return conjunction(*changed) if type(expr) is And else disjunction(*changed)
+        case Not():
+            term = replaced(expr.term, change)
+            return expr if term is expr.term else ~term
+        case _:
+            return expr
+
+
 def _resolved(value: Any, environment: Any) -> Any:
     if isinstance(value, Deferred):
         return value.resolve(environment)
@@ -165,7 +184,8 @@ def prepared(expr: Expr) -> Callable[[Any], Matcher]:
                 operand = _resolved(value, environment)
                 if type(operand) is Constant:
                     return matching.constant(operand.value)
-                return matching.comparison(path, lookup, operand, function)
+                # for the few rows that are read by their keys: comparing costs less than preparing to compare
+                return lambda row: matching.passes(row, path, lookup, operand, function)
 
             return comparison
         case And() | Or():
@@ -202,7 +222,39 @@ def _deferred(value: Any) -> bool:
 
 def evaluate(expr: Expr, values: Row) -> bool:
     """Whether the expression holds for one row. For many rows, compile a `matcher`."""
+    if isinstance(expr, Compare):
+        if _deferred(expr.value):
+            raise QueryError(f"{expr!r}: its operand is deferred; substitute() it first")
+        return matching.passes(values, expr.path, expr.lookup, expr.value, expr.function)
+    if isinstance(expr, Not):
+        return not evaluate(expr.term, values)
+    if isinstance(expr, And | Or):
+        decides = isinstance(expr, Or)
+        for term in expr.terms:
+            if evaluate(term, values) is decides:
+                return decides
+        return not decides
     return matcher(expr)(values)
+
+
+def filling(expr: Expr) -> Callable[[Any], Expr]:
+    """`substitute` in two steps, as `prepared` is `matcher`: for what is asked again and again."""
+    if not varies(expr):
+        return lambda environment: expr
+    match expr:
+        case Compare():
+            path, lookup, value, function = expr.path, expr.lookup, expr.value, expr.function
+
+            def comparison(environment: Any) -> Expr:
+                operand = _resolved(value, environment)
+                return operand if type(operand) is Constant else Compare(path, lookup, operand, function)
+
+            return comparison
+        case Not():
+            inner = filling(expr.term)
+            return lambda environment: ~inner(environment)
+        case _:
+            return lambda environment: substitute(expr, environment)
 
 
 def sort_key(order: Iterable[Order]) -> Callable[[Row], Any]:

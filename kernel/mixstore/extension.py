@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from mixstore.errors import SchemaError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mixstore.backend import Backend, Capability
     from mixstore.expressions import Deferred, Expr
     from mixstore.query import Query
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 else:
     _Compatible = object
 
+Derive = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Any]
+"""Makes the value of a field of a row's values, and of those that it was loaded with."""
 ANY_BACKEND = "*"
 HOOKS = (
     "configure_backend",
@@ -33,12 +37,17 @@ HOOKS = (
     "dead",
     "veiled",
     "frees_unique",
+    "dies",
+    "enforces",
     "after_write",
     "after_read",
     "opaque",
+    "derived",
     "outdated",
     "side_models",
     "write_beside",
+    "claims",
+    "holder",
 )
 
 
@@ -83,6 +92,7 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     - `name`: which extension of the mixin this is (default: the mixin's name in snake_case; subclasses inherit it).
     - `before`, `after`: names of extensions that come later, earlier, in the chain.
     - `requires`: names of extensions, or capabilities, without which this one can't work.
+    - `unless`: capabilities of a backend that make this extension needless: where all are declared, it is inactive.
     - `rewrites`: `{"delete": "update"}` turns one operation into another.
     - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens
     only if those
@@ -98,6 +108,7 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     before: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str | Capability, ...]] = ()
+    unless: ClassVar[tuple[Capability, ...]] = ()
     rewrites: ClassVar[Mapping[str, str]] = {}
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     reveals: ClassVar[str | None] = None
@@ -141,6 +152,14 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
         """The fields whose stored value this extension replaces, and what becomes of filters on them."""
         return {}
 
+    def derived(self, model_class: type[Any]) -> Mapping[str, Derive]:
+        """The fields that follow from others, each with what makes its value of the final values of a row.
+
+        `make(values, loaded)`: `loaded` are the values that the row was loaded with, None for a row that is new or
+        written anew (`rewrite()`). Nobody else can set such a field, and what keeps copies of rows leaves it out.
+        """
+        return {}
+
     def outdated(self, data: Mapping[str, Any]) -> Iterable[str]:
         """The opaque fields of a record, as `serialize` left it, whose stored value `rewrite()` should write anew."""
         return ()
@@ -161,6 +180,17 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
         """
         return ()
 
+    def claims(self, values: Mapping[str, Any]) -> Iterable[Any]:
+        """The rows beside, of which only the keys count, that `write_beside` claims for a row with these values.
+
+        Of a part of the values: the claims that follow from those.
+        """
+        return ()
+
+    def holder(self, claimed: Mapping[str, Any]) -> KeyValue:
+        """The key of the row that a claim was written for; `claimed` are the values of the claim."""
+        raise NotImplementedError(f"{type(self).__qualname__} writes claims, and can't tell whose they are")
+
     def modify_query(self, query: Query) -> Query:
         """The query to run instead; pure. What varies is a `Deferred` operand."""
         return query
@@ -176,6 +206,14 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     def frees_unique(self) -> Expr | None:
         """Rows that are there, but whose unique values others may have. Nothing in it varies: it may be in an index."""
         return None
+
+    def dies(self, values: Mapping[str, Any]) -> datetime | None:
+        """When a row with these values becomes `dead`, if that is sure; what is written `linked` to it dies with it."""
+        return None
+
+    def enforces(self, model_class: type[Any]) -> Iterable[tuple[str, ...]]:
+        """The fields, one or several together, whose values this extension lets no two rows share."""
+        return ()
 
     def after_write(self, context: WriteContext, outcome: Outcome) -> None:
         """The write has been stored."""

@@ -25,6 +25,8 @@ NOTHING_READ = "nothing was read"
 
 def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> MixstoreError:
     """The error of an outcome that needs no look at the stored row."""
+    if outcome.error is not None:
+        return outcome.error
     if outcome.side is not None:
         side = outcome.side
         error = failure(side.bound, side.op, side.key, Outcome(outcome.status, None, outcome.field))
@@ -41,9 +43,10 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
         hint = "that row is out of sight here" if unseen else "upsert() replaces, save() of a loaded row updates"
         return DuplicateKeyError(f"{name} exists already", hint=hint, **where)
     if outcome.status == "unique":
-        return DuplicateKeyError(
-            f"{name}.{outcome.field} is unique, and the value is taken", field=outcome.field, **where
-        )
+        told = f"{name}.{outcome.field} is unique, and the value is taken"
+        if outcome.field not in bound.schema.fields:
+            told = f"{name}: {outcome.field} are unique together, and the values are taken"
+        return DuplicateKeyError(told, field=outcome.field, **where)
     if outcome.status == "missing":
         return NotFoundError(f"{name} to {operation} is not there", **where)
     return ConflictError(f"{name} changed while it was written; nothing was stored", **where)

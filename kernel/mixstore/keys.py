@@ -96,6 +96,29 @@ class Template:
             text += write(value)
         return text, True
 
+    def start(self, values: Mapping[str, Any], name: str, value: Any) -> str:
+        """What keys start with up to the first place of the field `name`, and with this value (or the beginning of one)
+        there. All fields before it must be in `values`. ValueError as in `render`.
+        """
+        text = ""
+        for part, write in self._writers:
+            if write is None:
+                text += part
+            elif part == name:
+                return text + write(value)
+            else:
+                text += write(values[part])
+        raise ValueError(f"{self.source!r} has no {name!r}")
+
+    def coarse(self, name: str, type_: FieldType) -> bool:
+        """Whether, with all fields before it known, rendered texts never sort against this field's values, though
+        several values may share a text: a moment of which only the year and month are written.
+        """
+        places = [part for part in self.parts if isinstance(part, Part) and part.field == name]
+        if len(places) != 1 or not places[0].format or _PADDED.fullmatch(places[0].format):
+            return False
+        return _RESOLUTION.get(type_.kind, "").startswith(_directives(places[0].format))
+
     def sortable(self, name: str, type_: FieldType) -> bool:
         """Whether, with all fields before it known, rendered texts sort exactly as this field's values do.
 
@@ -109,7 +132,7 @@ class Template:
         if _PADDED.fullmatch(part.format):
             return type_.stored == "int"
         if part.format:
-            return "".join(d for d in _DIRECTIVE.findall(part.format) if d != "%") == _RESOLUTION.get(type_.kind)
+            return _directives(part.format) == _RESOLUTION.get(type_.kind)
         if type_.kind in _FIXED_WIDTH:
             return True
         if type_.stored != "str" or type_.kind == "ip" or part is not self.parts[-1]:
@@ -170,40 +193,58 @@ class Key:
 
 def partition_key(method: F) -> F:
     """Marks the instance method that computes a model's partition key."""
-    return _mark(method, "partition_key")
+    return mark(method, "partition_key")
 
 
 def sort_key(method: F) -> F:
     """Marks the instance method that computes a model's sort key; there must be a `@partition_key` too."""
-    return _mark(method, "sort_key")
+    return mark(method, "sort_key")
 
 
 def marked_keys(model: type) -> tuple[Callable[[Any], Any], ...]:
-    """The methods that compute a model's key: none, the partition's, or the partition's and the sort's.
+    """The methods that compute a model's key: none, the partition's, or the partition's and the sort's."""
+    found = {role: name for (role, of), name in marked(model).items() if of is None}
+    return tuple(getattr(model, name) for name in both(model, found, ""))
+
+
+def both(model: type, found: Mapping[str, str], prefix: str, of: str = "") -> tuple[str, ...]:
+    """The partition's method and the sort's, as far as there are; SchemaError for a sort without a partition."""
+    if "sort_key" in found and "partition_key" not in found:
+        raise SchemaError(
+            f"{model.__name__} has a @{prefix}sort_key{of}, but no @{prefix}partition_key{of}", model=model
+        )
+    return tuple(found[role] for role in ("partition_key", "sort_key") if role in found)
+
+
+def marked(model: type) -> dict[tuple[str, str | None], str]:
+    """The names of marked methods by (role, name of the index, or None for the key).
 
     The nearest class of the MRO that marks one decides; an override of a marked method needs no mark itself.
     """
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str | None], str] = {}
     for base in model.__mro__:
-        own = [(vars(value)[_ROLE], name) for name, value in vars(base).items() if _ROLE in _attributes(value)]
+        own = [(role, name) for name, value in vars(base).items() for role in _attributes(value).get(_ROLE, ())]
         if len(own) != len(dict(own)):
-            names = ", ".join(sorted(name for _, name in own))
-            raise SchemaError(f"{base.__name__} marks two methods for one key: {names}", model=model)
+            twice = next(role for role, _ in own if [one for one, _ in own].count(role) > 1)
+            names = ", ".join(sorted(name for role, name in own if role == twice))
+            what = "key" if twice[1] is None else f"key of the index {twice[1]!r}"
+            raise SchemaError(f"{base.__name__} marks two methods for one {what}: {names}", model=model)
         found = {**dict(own), **found}
-    if "sort_key" in found and "partition_key" not in found:
-        raise SchemaError(f"{model.__name__} has a @sort_key, but no @partition_key", model=model)
-    return tuple(getattr(model, found[role]) for role in ("partition_key", "sort_key") if role in found)
+    return found
 
 
-def _mark(method: F, role: str) -> F:
+def mark(method: F, role: str, index: str | None = None) -> F:
+    """Notes on a method what it computes; SchemaError if it can't be called for that."""
+    told = f"@{role}" if index is None else f"@gsi_{role}({index!r})"
     if not inspect.isfunction(method):
-        raise SchemaError(f"@{role} marks a plain instance method, not a {type(method).__name__}")
+        raise SchemaError(f"{told} marks a plain instance method, not a {type(method).__name__}")
     if inspect.iscoroutinefunction(method):
-        raise SchemaError(f"@{role}: {method.__qualname__} is async, but a key is computed, not awaited")
+        raise SchemaError(f"{told}: {method.__qualname__} is async, but a key is computed, not awaited")
     parameters = inspect.signature(method).parameters.values()
     if sum(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters) != 1:
-        raise SchemaError(f"@{role}: {method.__qualname__} must take `self` and nothing else")
-    setattr(method, _ROLE, role)
+        raise SchemaError(f"{told}: {method.__qualname__} must take `self` and nothing else")
+    roles = vars(method).get(_ROLE, ())
+    setattr(method, _ROLE, (*roles, (role, index)))
     return method
 
 
@@ -339,6 +380,10 @@ def _formatted(spec: str) -> Callable[[Any], str]:
         return _DIRECTIVE.sub(lambda found: _directive(value, found[1]), spec)
 
     return form
+
+
+def _directives(spec: str) -> str:
+    return "".join(directive for directive in _DIRECTIVE.findall(spec) if directive != "%")
 
 
 def _directive(value: Any, directive: str) -> str:

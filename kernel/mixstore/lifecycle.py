@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from mixstore import claims
 from mixstore.assigning import assign
 from mixstore.beside import likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
@@ -284,8 +285,11 @@ def write(
     attempts = CONTESTED_ATTEMPTS if bound.chain.beside else ATTEMPTS
     key = state.key if state is not None else likely_key(bound, source)
     for _ in range(attempts):
-        beside = yield from read_beside(bound, operation, key)  # before the row: what it tells is no newer than that
-        read = yield from _read_first(bound, operation, source, state, now)
+        beside = read = None
+        if bound.chain.beside:  # before the row: what it tells is no newer than that
+            beside = yield from read_beside(bound, operation, key)
+        if operation in bound.chain.reads:
+            read = yield from _read_first(bound, operation, source, state, now)
         prepared = prepare_write(
             bound,
             asked,
@@ -297,16 +301,16 @@ def write(
             guard=guard,
             checked=checked,
             options=options,
-            beside=beside,
+            beside=beside or (),
             seen=seen,
         )
         key = prepared.write.key  # a hook may have made it
         if open_transaction is not None:
             open_transaction.add(prepared)
             return target
-        outcomes = yield bound.engine.compile_writes(bound, (prepared.write,))
+        outcome = yield from claims.executed(prepared)
         try:
-            prepared.finish(outcomes[0])
+            prepared.finish(outcome)
         except StaleReadError:
             continue
         return target
@@ -327,9 +331,7 @@ def _stored_state(bound: Bound, key: KeyValue) -> Steps:
 
 
 def _read_first(bound: Bound, operation: Operation, source: Any, state: State | None, now: datetime) -> Steps:
-    """The stored row, if an extension declares that it `reads` for this operation; else None."""
-    if operation not in bound.chain.reads:
-        return None
+    """The stored row, for an extension that declares that it `reads` for this operation."""
     key = state.key if state is not None else required_key(bound, source)
     rows = yield bound.engine.compile_get(bound, (key,))
     return stored_row(bound, operation, rows[0], now)
@@ -341,11 +343,18 @@ def _read_first(bound: Bound, operation: Operation, source: Any, state: State | 
 def commit(writes: list[PreparedWrite]) -> Steps:
     """All buffered writes in one atomic execute; then instances change and after-hooks run. Returns how many rows."""
     bound = writes[0].bound
+    disputes = 0
     while True:
         outcomes = yield bound.engine.compile_writes(bound, tuple(one.write for one in writes))
         refused = next((pair for pair in zip(writes, outcomes, strict=True) if _refuses(*pair)), None)
         if refused is None:
             break
+        if refused[1].disputed:
+            disputes += 1
+            if disputes > claims.ATTEMPTS * len(writes):
+                raise claims.unsettled(refused[0])
+            yield from claims.settle(*refused, writes[: writes.index(refused[0])])
+            continue
         if not refused[0].in_vain(refused[1]):
             refused[0].finish(refused[1])
         writes = [one for one in writes if one is not refused[0]]

@@ -135,6 +135,8 @@ def resolve(schema: Schema, expr: Expr, lookups: Mapping[str, Lookup] = BUILTIN)
     """
     match expr:
         case Q():
+            if len(expr.lookups) == 1 and not expr.terms:  # what conditions of extensions usually are
+                return parse(schema, *expr.lookups[0], lookups)
             parts = [resolve(schema, term, lookups) for term in expr.terms]
             return conjunction(*parts, *(parse(schema, name, value, lookups) for name, value in expr.lookups))
         case Compare():
@@ -142,7 +144,8 @@ def resolve(schema: Schema, expr: Expr, lookups: Mapping[str, Lookup] = BUILTIN)
             if expr.lookup not in lookups and expr.function is not None:
                 return expr
             made = _comparison(schema, expr.path, kind, expr.lookup, expr.value, lookups)
-            return expr if made == expr and made.function is expr.function else made
+            same = made.function is expr.function and (made.value is expr.value or made == expr)
+            return expr if same else made
         case And() | Or():
             resolved = [resolve(schema, term, lookups) for term in expr.terms]
             if all(new is old for new, old in zip(resolved, expr.terms, strict=True)):

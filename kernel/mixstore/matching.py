@@ -36,6 +36,9 @@ _ORDERINGS: dict[str, Comparison] = {
 }
 
 
+_AT_ONCE: dict[str, Comparison] = {**_ORDERINGS, "eq": operator.eq}
+
+
 def getter(path: Path) -> Getter:
     """What reads a path out of a row: models by attribute, dicts by key. What is missing is None."""
     first = path[0]
@@ -99,6 +102,19 @@ def comparison(path: Path, lookup: str, operand: Any, function: Comparison | Non
         return direct(name, operand, test) if direct is not None else lambda row: test(row.get(name))
     read = getter(path)
     return lambda row: test(read(row))
+
+
+def passes(row: Row, path: Path, lookup: str, operand: Any, function: Comparison | None = None) -> bool:
+    """`comparison` for a single row, for which preparing it would cost more than asking."""
+    compare = _AT_ONCE.get(lookup) if function is None and len(path) == 1 else None
+    if compare is not None:
+        found, kind = row.get(path[0]), operand.__class__
+        if kind in _PLAIN or (kind is datetime and operand.tzinfo is timezone.utc):
+            if found is None:
+                return False
+            if found.__class__ is kind and (kind is not datetime or found.tzinfo is timezone.utc):
+                return bool(compare(found, operand))
+    return comparison(path, lookup, operand, function)(row)
 
 
 def _equal(name: str, operand: Any, test: Test) -> Matcher:

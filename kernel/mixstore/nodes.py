@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
@@ -294,31 +294,34 @@ def _identity(value: Any) -> Any:
     return value if isinstance(value, Expr) else (type(value), value)
 
 
-def _flat(kind: type[_Terms], expr: Expr) -> Iterator[Expr]:
-    if isinstance(expr, kind):
-        for term in expr.terms:
-            yield from _flat(kind, term)
-    else:
-        yield expr
-
-
 def conjunction(*exprs: Expr) -> Expr:
     """All of these, in their order, flattened; TRUE if there are none, FALSE if one of them is."""
-    found = [part for expr in exprs for part in _flat(And, expr)]
-    if any(type(expr) is Constant and not expr.value for expr in found):
-        return FALSE
-    kept = [expr for expr in found if type(expr) is not Constant]
-    if not kept:
-        return TRUE
-    return kept[0] if len(kept) == 1 else And(kept)
+    return _joined(And, exprs, TRUE, FALSE)
 
 
 def disjunction(*exprs: Expr) -> Expr:
     """One of these, in their order, flattened; FALSE if there are none, TRUE if one of them is."""
-    found = [part for expr in exprs for part in _flat(Or, expr)]
-    if any(type(expr) is Constant and expr.value for expr in found):
-        return TRUE
-    kept = [expr for expr in found if type(expr) is not Constant]
+    return _joined(Or, exprs, FALSE, TRUE)
+
+
+def _joined(kind: type[_Terms], exprs: Iterable[Expr], neutral: Constant, deciding: Constant) -> Expr:
+    kept: list[Expr] = []
+    decided = _flatten(kind, exprs, kept, deciding.value)
+    if decided:
+        return deciding
     if not kept:
-        return FALSE
-    return kept[0] if len(kept) == 1 else Or(kept)
+        return neutral
+    return kept[0] if len(kept) == 1 else kind(kept)
+
+
+def _flatten(kind: type[_Terms], exprs: Iterable[Expr], kept: list[Expr], deciding: bool) -> bool:
+    """Whether one of them decides the whole; otherwise `kept` gets what does not go without saying."""
+    for expr in exprs:
+        if isinstance(expr, kind):
+            if _flatten(kind, expr.terms, kept, deciding):
+                return True
+        elif type(expr) is not Constant:
+            kept.append(expr)
+        elif expr.value is deciding:
+            return True
+    return False

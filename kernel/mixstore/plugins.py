@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pluggy
 
 from mixstore import hookspecs
-from mixstore.errors import ConfigurationError, PluginError, nearest
+from mixstore.errors import ConfigurationError, PluginError, SettingsError, nearest
 from mixstore.requirements import Requirement, canonical, parse
 from mixstore.tracing import CallTimes, tell_event
 
@@ -151,11 +151,10 @@ class Plugins:
         if not self._complete:
             return False
         wanted = [(text, parse(text)) for text in settings.plugins.required]
-        wrong = [f"{text}: {why}" for text, one in wanted if (why := self._lacks(one)) is not None]
+        place = settings.where("plugins", "required")
+        wrong = [(place, f"{text}: {why}") for text, one in wanted if (why := self._lacks(one)) is not None]
         if wrong:
-            raise ConfigurationError(
-                f"{settings.where('plugins', 'required')}: " + "; ".join(wrong), hint="see `mixstore plugins --all`"
-            )
+            raise SettingsError(mistakes=wrong, hint="see `mixstore plugins --all`")
         return True
 
     def _lacks(self, wanted: Requirement) -> str | None:

@@ -6,8 +6,10 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import operands
+from mixstore.claims import asked
 from mixstore.errors import NotFoundError, QueryError, ValidationError, nearest
 from mixstore.expressions import Compare
+from mixstore.failures import NOTHING_READ
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
@@ -104,6 +106,8 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     coerced = _coerced(bound.schema, {name: value})[name]
     if coerced is None:
         raise QueryError(f"get() by {name} needs a value: None is not unique", model=bound.model)
+    if name in bound.chain.finders:
+        return (yield from _get_claimed(bound, name, coerced))
     found = yield from rows_of(bound, Query(bound.model, Compare((name,), "eq", coerced), limit=1))
     if not found:
         return None
@@ -112,6 +116,21 @@ def _get_unique(bound: Bound, name: str, value: Any) -> Steps:
     if open_transaction is not None:
         open_transaction.refuse_buffered(bound, state_of(instance).key)  # type: ignore[union-attr]
     return instance
+
+
+def _get_claimed(bound: Bound, name: str, value: Any) -> Steps:
+    """The row by the claim that stands for its value, which only counts while the row is there and has it."""
+    extension = bound.chain.finders[name]
+    (claim,) = asked(bound, None, extension, "claims", {name: value}, effect=NOTHING_READ)
+    other = bound.backend.bound(type(claim))
+    rows = yield bound.engine.compile_get(other, (required_key(other, claim),))
+    if rows[0] is None:
+        return None
+    claimed = other.values_from_row(rows[0])
+    key = asked(bound, None, extension, "holder", claimed, effect=NOTHING_READ)
+    rows = yield _point(bound, key)
+    (values,) = _seen(bound, rows)
+    return None if values is None or values[name] != value else bound.load(rows[0], key, values)
 
 
 def _point(bound: Bound, *keys: KeyValue) -> Any:

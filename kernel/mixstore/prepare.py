@@ -19,6 +19,7 @@ from mixstore.state import State
 from mixstore.write import (
     REMOVE,
     Add,
+    Claim,
     Condition,
     Operation,
     SideWrite,
@@ -106,22 +107,27 @@ def prepare_write(
     chain = bound.chain
     operation = chain.operation(asked, options)
     candidate = bound.candidate(source)
-    trusted = {name: source.__dict__[name] for name in (*checked, *adds)}
+    given = source.__dict__
+    trusted = given if checked is bound.names and not adds else {name: given[name] for name in (*checked, *adds)}
     key = state.key if state is not None else bound.key_from(candidate.__dict__)
     old = bound.plain_record(state.stored) if state is not None else None
     loaded = bound.decode(old) if old is not None else None
     previous = read.values if read is not None else loaded
-    added = {name: one.by for name, one in adds.items()}
+    added = {name: one.by for name, one in adds.items()} if adds else {}
     known = loaded if seen is None else seen
     context = WriteContext(
         operation, asked, bound.model, key, candidate.__dict__, previous, now, known, MappingProxyType(added)
     )
-    _before_hooks(bound, asked, candidate, context)
+    before = bound.schema.hooks["before_delete" if asked == "delete" else "before_save"]
+    if before:
+        _before_hooks(bound, before, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
-        candidate.__dict__.update(bound.decode(old))
+        candidate.__dict__.update(bound.decode(old) if bound.mutable or loaded is None else loaded)
     conditions, side_writes = _before_write(bound, candidate, context, added)
-    trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
-    conditions += [condition for one in adds.values() for condition in one.conditions]
+    if added:
+        trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
+    for one in adds.values():
+        conditions += one.conditions
     if read is not None:
         conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
@@ -135,18 +141,19 @@ def prepare_write(
     record = None
     changes = None
     if operation != "delete":
-        record, changes, key = _stored(bound, operation, candidate, state, old, trusted, key, outdated)
+        told = None if options.get(REWRITE) else loaded
+        record, changes, key = _stored(bound, operation, candidate, state, old, told, trusted, key, outdated)
     elif key is None:
         key = required_key(bound, candidate)
-    if changes is not None:
+    if changes is not None and added:
         changes.update({name: Add(by) for name, by in added.items()})
     context.key = key
     if chain.beside:
         _tell_of_record(context, state, read, record, changes)
         side_writes += write_beside(bound, context, beside)
-    visibility = _visibility(bound, operation, options, now)
+    environment = {"now": now}
+    visibility = _visibility(bound, operation, options, environment)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
-    evict = chain.evict if operation != "delete" else None
     write = Write(
         operation,
         bound,
@@ -154,8 +161,8 @@ def prepare_write(
         record,
         changes,
         condition=None if wanted is TRUE else wanted,
-        evict=None if evict is None else substitute(evict, {"now": now}),
-        side_writes=tuple(_side_write(bound, side) for side in side_writes),
+        evict=None if operation == "delete" else chain.evicted_in(environment),
+        side_writes=tuple([side_write(bound, context, extension, side) for extension, side in side_writes]),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
     return kind(bound, asked, candidate, target, context, write, conditions, visibility)
@@ -179,8 +186,8 @@ def _tell_of_record(
     context.changed = frozenset(record if changes is None else changes) & context.values.keys()
 
 
-def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContext) -> None:
-    for hook in bound.schema.hooks["before_delete" if asked == "delete" else "before_save"]:
+def _before_hooks(bound: Bound, hooks: Iterable[Callable[..., Any]], candidate: Any, context: WriteContext) -> None:
+    for hook in hooks:
         try:
             hook(candidate, context)
         except Exception as error:
@@ -189,9 +196,9 @@ def _before_hooks(bound: Bound, asked: str, candidate: Any, context: WriteContex
 
 def _before_write(
     bound: Bound, candidate: Any, context: WriteContext, added: dict[str, Any]
-) -> tuple[list[Condition], list[SideWrite]]:
+) -> tuple[list[Condition], list[tuple[BackendExtension, SideWrite]]]:
     conditions: list[Condition] = []
-    side_writes: list[SideWrite] = []
+    side_writes: list[tuple[BackendExtension, SideWrite]] = []
     values = candidate.__dict__
     for extension, hook in bound.chain.before_write:
         change = _called(bound, extension, "before_write", context.key, hook, context)
@@ -201,7 +208,8 @@ def _before_write(
             owner = type(extension).__qualname__
             raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
         for name, value in change.values.items():
-            bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
+            if name not in bound.schema.fields:
+                bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
             if type(value) is Add:
                 if not context.added:
                     owner = type(extension).__qualname__
@@ -217,7 +225,7 @@ def _before_write(
             if not isinstance(side, SideWrite):
                 owner = type(extension).__qualname__
                 raise hook_gave(bound, owner, "before_write", context.key, "side writes that are a SideWrite", side)
-            side_writes.append(side)
+            side_writes.append((extension, side))
     return conditions, side_writes
 
 
@@ -241,14 +249,18 @@ def _stored(
     candidate: Any,
     state: State | None,
     old: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
     trusted: Mapping[str, Any] | None,
     key: KeyValue | None,
     outdated: Collection[str],
 ) -> tuple[dict[str, Any], dict[str, Any] | None, KeyValue]:
     """The stored record, for an update what of it is new or `outdated`, and the key."""
     plain, fixed, changed = check_fields(bound, candidate, old, trusted)
-    key = same_key(bound, candidate, state, plain, changed)
     candidate.__dict__.update(fixed)
+    if bound.chain.derived:
+        plain, fixed, changed = _derived(bound, candidate, old, loaded, key)
+        candidate.__dict__.update(fixed)
+    key = same_key(bound, candidate, state, plain, changed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
     record = plain
@@ -271,21 +283,35 @@ def _stored(
     if state is None or old is None:
         return record, dict(record), key
     stored = state.stored
-    changes = {
-        name: value
-        for name, value in record.items()
-        if (name in changed or name in outdated if name in bound.schema.fields else differs(value, stored.get(name)))
-    }
-    changes.update({name: REMOVE for name in stored if name not in record})
+    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
+    if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
+        added = record.keys() - bound.schema.fields.keys()
+        changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
+    if not stored.keys() <= record.keys():
+        changes.update({name: REMOVE for name in stored if name not in record})
     return record, changes, key
 
 
-def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], now: Any) -> Expr:
+def _derived(
+    bound: Bound,
+    candidate: Any,
+    old: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
+    key: KeyValue | None,
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """What `check_fields` tells of the candidate, once the fields that follow from others have been made."""
+    checked = dict(candidate.__dict__)
+    for name, (extension, make) in bound.chain.derived.items():
+        candidate.__dict__[name] = _called(bound, extension, "derived", key, make, checked, loaded)
+    return check_fields(bound, candidate, old, {name: checked[name] for name in checked.keys() - bound.chain.derived})
+
+
+def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], environment: Any) -> Expr:
     chain = bound.chain
     if operation in ("update", "delete"):
-        return substitute(chain.visibility(options), {"now": now})
+        return substitute(chain.visibility(options), environment) if options else chain.visible_in(environment)
     veil = chain.veil if operation == "upsert" else None
-    return TRUE if veil is None else substitute(~veil, {"now": now})
+    return TRUE if veil is None else substitute(~veil, environment)
 
 
 def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -> Condition:
@@ -301,12 +327,25 @@ def _no_longer_matches(stored: Mapping[str, Any]) -> Exception:
     return ConflictError("the row no longer matches the query")
 
 
-def _side_write(bound: Bound, side: SideWrite) -> Write:
+def side_write(bound: Bound, context: WriteContext, extension: BackendExtension, side: SideWrite) -> Write:
     """A row of an internal model: through its adapter, on the same backend, with no chain."""
     other = bound.backend.bound(type(side.instance))
     key = required_key(other, side.instance)
+    condition = None
+    if side.condition is not None:
+        expr = lookups.resolve(other.schema, side.condition, current().lookups)
+        condition = substitute(expr, {"now": context.now})
     if side.op == "delete":
-        return Write("delete", other, key)
+        return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)
-    changes = dict(record) if side.op == "update" else None
-    return Write(side.op, other, key, record, changes, contested=side.contested)
+    return Write(
+        side.op,
+        other,
+        key,
+        record,
+        dict(record) if side.op == "update" else None,
+        condition,
+        contested=side.contested,
+        claim=None if side.claims is None else Claim(extension, side.claims),
+        dies=bound.death(context.final) if side.linked else None,
+    )

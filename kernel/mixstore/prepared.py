@@ -112,7 +112,8 @@ class PreparedWrite:
         bound, write = self.bound, self.write
         if outcome.status == "exists" and write.absent and outcome.side is None:
             return StaleReadError("the row appeared in between")
-        if outcome.status == "exists" and outcome.side is not None and outcome.side.contested:
+        contested = outcome.status == "exists" and outcome.side is not None and outcome.side.contested
+        if contested or outcome.disputed:
             return StaleReadError(
                 f"{bound.schema.name} changed while it was written; nothing was stored",
                 model=bound.model,

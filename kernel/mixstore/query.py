@@ -20,7 +20,10 @@ class Search(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One question about one model. `fields` are those that `select()` asks for; None means instances."""
+    """One question about one model. `fields` are those that `select()` asks for; None means instances.
+
+    `index` is the one that `using()` names: only rows in it are asked for.
+    """
 
     model: type[Any]
     where: Expr = TRUE
@@ -31,6 +34,7 @@ class Query(NamedTuple):
     cursor: str | None = None
     search: Search | None = None
     options: Mapping[str, Any] = MappingProxyType({})
+    index: str | None = None  # type: ignore[assignment]  # a question is not searched as a tuple
 
     def replace(self, **changes: Any) -> Query:
         """The same question with other parts: `query.replace(limit=10)`."""

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from mixstore.backend import Capability
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
@@ -53,7 +54,9 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
     """The query as a backend gets it, and the terms that only the kernel can apply (on replaced values)."""
     asked = query
     query = modified(bound, query)
-    where = conjunction(query.where, bound.chain.visibility(query.options))
+    used = None if query.index is None else bound.schema.indexes[query.index]
+    in_index = TRUE if used is None else used.present
+    where = conjunction(query.where, in_index, bound.chain.visibility(query.options))
     if query.cursor is not None:
         if query.offset:
             raise QueryError("offset and cursor can't go together", model=bound.model, hint="a cursor knows its place")
@@ -69,7 +72,8 @@ def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
                 f"{bound.schema.name}.{order.path[0]} is stored opaque and can't be ordered by",
                 model=bound.model,
             )
-    kept: list[Expr] = []
+    computed = used is not None and used.shape is None
+    kept = [in_index] if computed else []
     for term in terms(where) if opaque else ():
         touched = {path[0] for path in paths(term)} & set(opaque)
         if any(opaque[name] == "refuse" for name in touched):
@@ -159,8 +163,10 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
 
 
 def told(bound: Bound, row: Any) -> dict[str, Any]:
-    """A row's values as stored, with its rendered key where that is not made of fields."""
+    """A row's values as stored, with its rendered key where that is not made of fields, and what methods make of it."""
     values = bound.stored_values(row)
+    for spec in bound.schema.computed_indexes:
+        values[spec.mark] = spec.key_as_read(values)
     if bound.schema.hidden_key:
         values.update(zip(bound.schema.hidden_key, bound.key_from(values) or (), strict=False))
     return values
@@ -266,6 +272,16 @@ def exists(bound: Bound, query: Query) -> Steps:
     return bool(found)
 
 
+def _index_notes(bound: Bound, name: str | None) -> list[str]:
+    if name is None:
+        return []
+    if bound.schema.indexes[name].shape is None:
+        return [f"methods compute the keys of {name}, so mixstore looks at all rows that the rest of the filter leaves"]
+    if Capability.INDEXES in bound.backend.capabilities:
+        return []
+    return [f"{bound.backend.backend_name} keeps no indexes: {name} only says which rows are asked for"]
+
+
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
@@ -276,7 +292,7 @@ def explain(bound: Bound, query: Query) -> Steps:
         plan = bound.engine.compile_query(bound, finished.replace(limit=None, offset=0))
         plan.sliced = False
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
-    notes = list(plan.notes)
+    notes = [*plan.notes, *_index_notes(bound, query.index)]
     if not plan.ordered and finished.order:
         notes.append("sorted by mixstore: all matching rows are read first")
     if not plan.sliced and (finished.limit is not None or finished.offset):

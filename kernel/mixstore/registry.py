@@ -15,10 +15,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mixstore.errors import ConfigurationError, PluginError, nearest
 from mixstore.events import Event, Observer, Observers
+from mixstore.pairs import BoundPair, ChainOf
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -44,17 +45,6 @@ class BackendFactory(Protocol):
         """A new backend for `url`. Imports its driver here, not earlier."""
 
 
-class BoundPair(NamedTuple):
-    """A model whose chain is compiled for a backend: `options` are the field options that it sets."""
-
-    model: type
-    backend_name: str
-    options: frozenset[str]
-
-
-_Pair = tuple[str, frozenset[str]]
-
-
 class Registry:
     """The global state. `epoch` changes whenever a model may have to be bound anew."""
 
@@ -72,7 +62,7 @@ class Registry:
         self._models_lock = threading.Lock()
         self._owners: dict[tuple[str, object], str] = {("lookup", name): "mixstore" for name in BUILTIN}
         self._models: weakref.WeakKeyDictionary[type, None] = weakref.WeakKeyDictionary()
-        self._bound: weakref.WeakKeyDictionary[type, dict[_Pair, None]] = weakref.WeakKeyDictionary()
+        self._bound: weakref.WeakKeyDictionary[type, dict[ChainOf, None]] = weakref.WeakKeyDictionary()
         self._settings: Settings | None = None
         self._plugins: Plugins | None = None
         self._loaded = False
@@ -150,7 +140,7 @@ class Registry:
         what = f"extension {name!r} ({extension.__qualname__}) for backend {extension.backend_name!r}"
         with self._lock:
             for pair in self.bound_pairs:
-                if _attaches(extension, pair):
+                if pair.takes(extension):
                     bound = f"{pair.model.__name__} is bound to {pair.backend_name!r} already"
                     raise PluginError(f"{what} is too late: {bound}", hint="register it before the first use")
             self._own("extension", _identity(extension), plugin, what)
@@ -343,14 +333,19 @@ class Registry:
             self._models[model] = None
 
     def add_bound(
-        self, model: type, backend_name: str, options: Iterable[str] = (), bound: Bound | None = None
+        self,
+        model: type,
+        backend_name: str,
+        options: Iterable[str] = (),
+        bound: Bound | None = None,
+        applied: Iterable[str] = (),
     ) -> None:
         """Called at bind: from now on no extension may be registered that belongs into the pair's chain.
 
         The pair tells its operations to the observers of this registry, those that come later included.
         """
         with self._models_lock:
-            self._bound.setdefault(model, {})[backend_name, frozenset(options)] = None
+            self._bound.setdefault(model, {})[ChainOf(backend_name, frozenset(options), frozenset(applied))] = None
         if bound is not None:
             with self._lock:
                 self._observers.watch(bound)
@@ -359,18 +354,11 @@ class Registry:
     def bound_pairs(self) -> tuple[BoundPair, ...]:
         """The living models that were bound, with the kind of backend and the field options they set."""
         with self._models_lock:
-            return tuple(BoundPair(model, *pair) for model, pairs in self._bound.items() for pair in pairs)
+            return tuple(BoundPair(model, *chain) for model, chains in self._bound.items() for chain in chains)
 
 
 def _identity(extension: type[BackendExtension]) -> tuple[str | None, type | None, str]:
     return extension.name, extension.extends, extension.backend_name
-
-
-def _attaches(extension: type[BackendExtension], pair: BoundPair) -> bool:
-    if extension.backend_name not in ("*", pair.backend_name):
-        return False
-    mixed_in = extension.extends is not None and issubclass(pair.model, extension.extends)
-    return mixed_in or not pair.options.isdisjoint(extension.activates_on)
 
 
 _registries: list[Registry] = []

@@ -13,8 +13,11 @@ from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
 from mixstore import codecs, types
 from mixstore.definition import Definition
-from mixstore.errors import ConfigurationError, SchemaError, ValidationError, nearest
+from mixstore.errors import ConfigurationError, SchemaError, nearest
 from mixstore.expressions import Order
+from mixstore.indexes import IndexSpec, indexes_of
+from mixstore.keymaking import by_methods, by_templates
+from mixstore.keyranges import KeyShape
 from mixstore.keys import Key, marked_keys
 
 if TYPE_CHECKING:
@@ -104,6 +107,10 @@ class ModelSchema:
 
         ValidationError for values that can't make a key.
         """
+        self.indexes: Mapping[str, IndexSpec] = indexes_of(self)
+        """The secondary indexes, by name."""
+        self.computed_indexes = tuple(spec for spec in self.indexes.values() if spec.shape is None)
+        self.index_fields = frozenset(name for spec in self.indexes.values() for name in spec.fields)
 
     def _resolve_key(self) -> None:
         primary = tuple(name for name, spec in self.fields.items() if spec.option("primary_key"))
@@ -128,6 +135,7 @@ class ModelSchema:
         self.template: Key | None = template
         self.key_methods: tuple[Callable[[Any], Any], ...] = methods
         self.hidden_key = HIDDEN_KEY[: self._parts()] if template or methods else ()
+        types = {name: spec.type for name, spec in self.fields.items()}
         self.key_fields = primary or (template.fields if template else ())
         for name in self.key_fields:
             if name not in self.fields:
@@ -137,7 +145,9 @@ class ModelSchema:
                     f"{self.name}.{name}: a key is one plain value, of one kind and never None", model=self.model
                 )
         if template is not None:
-            template.check(f"{self.name}.Meta.key", {name: spec.type for name, spec in self.fields.items()})
+            template.check(f"{self.name}.Meta.key", types)
+        self.key_shape = None if template is None else KeyShape(template.partition, template.sort, types)
+        """What planners ask about rendered keys; None where the key is of another kind."""
         names = self.hidden_key or self.key_fields
         self.key_names: tuple[str, ...] = names
         self.key_order = tuple(Order((name,)) for name in names)
@@ -160,9 +170,10 @@ class ModelSchema:
 
     def _key_function(self) -> Callable[[Mapping[str, Any]], KeyValue | None]:
         if self.template is not None:
-            return self._key_by_template
+            parts = (self.template.partition, self.template.sort)
+            return by_templates(self.model, self.name, [part for part in parts if part is not None])
         if self.key_methods:
-            return self._key_by_methods
+            return by_methods(self.model, self.key_methods, self.fields)
         if len(self.key_fields) == 1:
             (name,) = self.key_fields
 
@@ -176,33 +187,6 @@ class ModelSchema:
     def _key_by_fields(self, values: Mapping[str, Any]) -> KeyValue | None:
         key = tuple([values.get(name) for name in self.key_fields])
         return None if None in key else key
-
-    def _key_by_template(self, values: Mapping[str, Any]) -> KeyValue | None:
-        assert self.template is not None
-        parts = self.template.partition, self.template.sort
-        try:
-            rendered = [part.render(values) for part in parts if part is not None]
-        except ValueError as error:
-            field = str(error).partition(" ")[0]
-            raise ValidationError(f"{self.name}: {error}", field=field, model=self.model) from error
-        return None if None in rendered else tuple(rendered)
-
-    def _key_by_methods(self, values: Mapping[str, Any]) -> KeyValue | None:
-        holder = object.__new__(self.model)
-        object.__setattr__(holder, "__dict__", dict(values))
-        object.__setattr__(holder, "__pydantic_extra__", None)
-        object.__setattr__(holder, "__pydantic_private__", None)
-        parts = []
-        for method in self.key_methods:
-            try:
-                parts.append(method(holder))
-            except Exception as error:
-                if isinstance(error, AttributeError) and not self.fields.keys() <= values.keys():
-                    return None  # it asks for a field that is not given
-                raise ValidationError(
-                    f"{self.name}.{method.__name__} raised {type(error).__name__}: {error}", model=self.model
-                ) from error
-        return None if None in parts else tuple([str(part) for part in parts])
 
     def key_as_told(self, key: KeyValue | None) -> Any:
         """A key as it is shown to people: the value itself, or a dict by name."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import pydantic
 
 from mixstore.backend import Backend
-from mixstore.errors import ConfigurationError, nearest
+from mixstore.errors import ConfigurationError, SettingsError, nearest
 from mixstore.extension import ANY_BACKEND, BackendExtension
 from mixstore.mixin import Mixin, snake_case
 
@@ -27,9 +27,12 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The extension of each name that is active, in no particular order yet, and the names that are not, with why."""
+    """The extension of each name that is active, in no particular order yet, with its options, and the names that are
+    not, with why.
+    """
 
     active: Mapping[str, Candidate]
+    options: Mapping[str, Any]
     inactive: Mapping[str, str]
     found: Sequence[Candidate]
 
@@ -67,31 +70,43 @@ def _name(extension: type[BackendExtension], mixin: type) -> str:
 
 
 def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
-    """The extensions of a model on a backend. ConfigurationError for names that clash, and for wrong settings."""
+    """The extensions of a model on a backend. ConfigurationError for names that clash; SettingsError for all settings
+    that are wrong.
+    """
     settings: ExtensionSettings = registry.extension_settings(backend.config_name)
     if schema.definition.internal:
         settings = settings.model_copy(update={"apply": ()})
     used = {option for spec in schema.fields.values() for option in spec.options}
     own = candidates(schema.model, registry.all_extensions(), used)
-    found = [*own, *_applied(schema, backend, settings, registry, own)]
+    found = [*own, *_applied(schema, settings, registry, own)]
     _check_names(schema, found)
-    best = _best_of(found, backend.backend_name) if backend.runs_extensions else {}
-    _check_settings(schema, backend, settings, registry, best, found)
+    best = best_of(found, backend.backend_name) if backend.runs_extensions else {}
+    mistakes = [*_unfit(schema, backend, found, registry), *_wrong_names(backend, settings, registry, best, found)]
     active: dict[str, Candidate] = {}
+    options: dict[str, Any] = {}
     why = "no extension for this backend" if backend.runs_extensions else "the backend runs no extensions"
     nowhere = f"{schema.name} on {backend.backend_name}: {why}"
     inactive = {one.name: nowhere for one in found if one.name not in best}
     for name, one in best.items():
+        needless = one.extension.unless and all(one in backend.capabilities for one in one.extension.unless)
+        if needless:
+            inactive[name] = f"the engine enforces it: {', '.join(str(one.name) for one in one.extension.unless)}"
+            continue
         enabled = settings.enable is None or name in (*settings.enable, *settings.apply)
         if enabled and name not in settings.disable:
             active[name] = one
         else:
             inactive[name] = "switched off in the config"
+    for name, one in active.items():
+        options[name], wrong = options_of(registry, backend.config_name, one)
+        mistakes += wrong
+    if mistakes:
+        raise SettingsError(mistakes=mistakes, model=schema.model, backend=backend.backend_name)
     _check_required(schema, backend, own, active, inactive)
-    return Selection(active, inactive, found)
+    return Selection(active, options, inactive, found)
 
 
-def _best_of(found: Sequence[Candidate], backend_name: str) -> dict[str, Candidate]:
+def best_of(found: Sequence[Candidate], backend_name: str) -> dict[str, Candidate]:
     """The one extension of each name that fits the backend: exact beats any, near beats far."""
     best: dict[str, Candidate] = {}
     fitting = [one for one in found if one.extension.backend_name in (backend_name, ANY_BACKEND)]
@@ -121,62 +136,71 @@ def _check_names(schema: ModelSchema, found: Sequence[Candidate]) -> None:
 
 
 def _applied(
-    schema: ModelSchema, backend: Backend, settings: ExtensionSettings, registry: Any, own: Sequence[Candidate]
+    schema: ModelSchema, settings: ExtensionSettings, registry: Any, own: Sequence[Candidate]
 ) -> list[Candidate]:
     """The extensions that the config attaches to every model, where they are not attached already."""
     there = {one.extension for one in own}
     far = len(schema.model.__mro__)
-    applied = [
+    return [
         Candidate(one.name, one.extends or one, one, far)
         for one in registry.all_extensions()
         if one.name in settings.apply and one not in there
     ]
-    for one in applied:
+
+
+Mistakes = list[tuple[str, str]]
+"""Place and problem, as a SettingsError has them."""
+
+
+def place_of(registry: Any, config_name: str | None, *key: str) -> str:
+    """Where a key of a backend's extensions is set: "mixstore.toml: backends.events.extensions.enable"."""
+    return str(registry.settings.where("backends", config_name or "", "extensions", *key))
+
+
+def _unfit(schema: ModelSchema, backend: Backend, found: Sequence[Candidate], registry: Any) -> Mistakes:
+    """What the config applies to a model that lacks the fields it needs."""
+    mistakes: Mistakes = []
+    for one in found:
         lacking = [name for name in getattr(one.mixin, "__pydantic_fields__", ()) if name not in schema.fields]
         if lacking:
-            raise ConfigurationError(
-                f"{_place(registry, backend, 'apply')}: {one.name!r} needs the fields of {one.mixin.__name__}, "
-                f"and {schema.name} has no {', '.join(lacking)}",
-                model=schema.model,
-                hint=f"make {one.mixin.__name__} a base of the models that want it",
-            )
-    return applied
+            needs = f"{one.name!r} needs the fields of {one.mixin.__name__}, and {schema.name} has no "
+            advice = f"; make {one.mixin.__name__} a base of the models that want it"
+            place = place_of(registry, backend.config_name, "apply")
+            mistakes.append((place, f"{needs}{', '.join(lacking)}{advice}"))
+    return mistakes
 
 
-def _place(registry: Any, backend: Backend, key: str) -> str:
-    return str(registry.settings.where("backends", backend.config_name or "", "extensions", key))
-
-
-def _check_settings(
-    schema: ModelSchema,
+def _wrong_names(
     backend: Backend,
     settings: ExtensionSettings,
     registry: Any,
     best: Mapping[str, Candidate],
     found: Sequence[Candidate],
-) -> None:
+) -> Mistakes:
     """A name that nothing has may belong to a model that is not imported; one that is nearly a known one does not."""
+    mistakes: Mistakes = []
+    known = {*registry.extensions, *(one.name for one in found)}
     for name in settings.apply:
         if name not in best:
-            raise ConfigurationError(
-                f"{_place(registry, backend, 'apply')}: no extension {name!r} can run on {backend.backend_name!r}",
-                model=schema.model,
-                backend=backend.backend_name,
-                hint=nearest(name, registry.extensions),
-            )
-    told = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
-    known = {*registry.extensions, *(one.name for one in found)}
-    if known.issuperset(name for names in told.values() for name in names):
-        return
+            off = f"no extension {name!r} can run on {backend.backend_name!r}"
+            told = off if name in known else unknown(name, registry.extensions)
+            mistakes.append((place_of(registry, backend.config_name, "apply"), told))
+    named = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
+    if known.issuperset(name for names in named.values() for name in names):
+        return mistakes
     import difflib  # slow to import, and only such settings need it
 
     known.update(one.name for one in _of_all_mixins())
-    for key, names in told.items():
+    for key, names in named.items():
         for name in names:
             if name not in known and difflib.get_close_matches(name, known, n=1, cutoff=0.75):
-                raise ConfigurationError(
-                    f"{_place(registry, backend, key)}: no extension is called {name!r}", hint=nearest(name, known)
-                )
+                mistakes.append((place_of(registry, backend.config_name, key), unknown(name, known)))
+    return mistakes
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """The problem of a name that no extension has."""
+    return f"there is no extension {name!r}, {nearest(name, known)}"
 
 
 def _of_all_mixins() -> Iterator[Candidate]:
@@ -192,20 +216,20 @@ def _of_all_mixins() -> Iterator[Candidate]:
                     yield from _own(base)
 
 
-def options_of(schema: ModelSchema, backend: Backend, registry: Any, one: Candidate) -> Any:
-    """The options of an extension, from the config; ConfigurationError names the key and the nearest valid one."""
-    given = registry.extension_settings(backend.config_name).options.get(one.name, {})
+def options_of(registry: Any, config_name: str | None, one: Candidate) -> tuple[Any, Mistakes]:
+    """The options that the config gives to an extension on the backend of that name, or all that is wrong with them."""
+    given = registry.extension_settings(config_name).options.get(one.name, {})
+    known = one.extension.Options.model_fields
     try:
-        return one.extension.Options(**given)
+        return one.extension.Options(**given), []
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"{_place(registry, backend, 'options')}: extension {one.name!r} of {schema.name}: "
-            f"option {key!r}: {first['msg']}",
-            model=schema.model,
-            hint=nearest(key, one.extension.Options.model_fields) if first["type"] == "extra_forbidden" else None,
-        ) from None
+        mistakes: Mistakes = []
+        for wrong in error.errors(include_url=False, include_input=False):
+            path = [str(part) for part in wrong["loc"]]
+            odd = wrong["type"] == "extra_forbidden" and len(path) == 1
+            told = f"there is no option {path[0]!r}, {nearest(path[0], known)}" if odd else str(wrong["msg"])
+            mistakes.append((place_of(registry, config_name, "options", one.name, *path), told))
+        return None, mistakes
 
 
 def _check_required(

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from mixstore import requirements
-from mixstore.errors import ConfigurationError, nearest
+from mixstore.errors import ConfigurationError, SettingsError, nearest
 
 FILE = "mixstore.toml"
 PYPROJECT = "pyproject.toml"
@@ -195,9 +195,7 @@ class _Draft:
             for detail in error.errors(include_url=False, include_input=False):
                 self.mistakes.setdefault(_where(self.origins, detail["loc"]), _explained(detail))
         if self.mistakes:
-            lines = [f"{where}: {mistake}" for where, mistake in self.mistakes.items()]
-            title = [f"{len(lines)} mistakes in the settings:"] if len(lines) > 1 else []
-            raise ConfigurationError("\n  ".join([*title, *lines]))
+            raise SettingsError(mistakes=tuple(self.mistakes.items()))
         settings._origins = self.origins
         return settings
 

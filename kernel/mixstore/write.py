@@ -12,6 +12,8 @@ from mixstore.expressions import Expr, evaluate, paths
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.errors import MixstoreError
+    from mixstore.extension import BackendExtension
 
 Operation = Literal["create", "upsert", "update", "delete"]
 KeyValue = tuple[Any, ...]
@@ -46,17 +48,38 @@ class Condition(NamedTuple):
     error: Callable[[Mapping[str, Any]], Exception]
 
 
+class Claim(NamedTuple):
+    """Of a side write: the extension that made it, and the field, or fields, whose values it stands for."""
+
+    extension: BackendExtension
+    field: str
+
+
 class Write:
     """One row to write: data, compiled by a backend together with others into one atomic plan.
 
     `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE
     or Add (update). `condition` must hold on the stored row, or the outcome is `condition`; an upsert asks it only of a
     row that is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value
-    is replaced. `absent` asks of an upsert that there be no (live) row. `contested` is said of a side write whose key
-    another writer may take first; backends need not look at it.
+    is replaced. `absent` asks of an upsert that there be no (live) row. `dies` is when the row of a side write dies,
+    together with its owner: an engine that removes rows by itself may remove it from then on. `contested` and `claim`
+    are said of side writes whose key another row may have; backends need not look at them.
     """
 
-    __slots__ = ("absent", "bound", "changes", "condition", "contested", "evict", "key", "op", "record", "side_writes")
+    __slots__ = (
+        "absent",
+        "bound",
+        "changes",
+        "claim",
+        "condition",
+        "contested",
+        "dies",
+        "evict",
+        "key",
+        "op",
+        "record",
+        "side_writes",
+    )
 
     def __init__(
         self,
@@ -70,6 +93,8 @@ class Write:
         side_writes: tuple[Write, ...] = (),
         absent: bool = False,
         contested: bool = False,
+        claim: Claim | None = None,
+        dies: datetime | None = None,
     ) -> None:
         self.op = op
         self.bound = bound
@@ -81,11 +106,22 @@ class Write:
         self.side_writes = side_writes
         self.absent = absent
         self.contested = contested
+        self.claim = claim
+        self.dies = dies
 
     @property
     def adds(self) -> bool:
         """Whether it adds to something."""
-        return self.op == "update" and any(type(value) is Add for value in (self.changes or {}).values())
+        if self.op == "update" and self.changes:
+            for value in self.changes.values():
+                if type(value) is Add:
+                    return True
+        return False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether an engine may deliver it twice (after an answer that was lost): the second time changes nothing."""
+        return not self.adds and all(side.repeatable for side in self.side_writes)
 
     def __repr__(self) -> str:
         return f"Write({self.op} {self.bound.schema.name} {self.key!r})"
@@ -148,23 +184,32 @@ class Outcome:
 
     status: `ok` (for an update that adds, `stored` is the row as it is now, if the engine tells); `exists` (the key is
     taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row that is there); `unique` (the
-    value of `field` is taken); `skipped` (another write of the unit failed).
+    value of `field` is taken); `skipped` (another write of the unit failed); `failed` (the engine could not do it and
+    gave up: `error` says why, and whether that is certain; in a batch, of which others may have been stored).
     `side` is the side write that this is about, if it is not about the write itself.
     """
 
-    __slots__ = ("field", "side", "status", "stored")
+    __slots__ = ("error", "field", "side", "status", "stored")
 
     def __init__(
         self,
-        status: Literal["ok", "exists", "missing", "condition", "unique", "skipped"],
+        status: Literal["ok", "exists", "missing", "condition", "unique", "skipped", "failed"],
         stored: Any = None,
         field: str | None = None,
         side: Write | None = None,
+        error: MixstoreError | None = None,
     ) -> None:
+        self.error = error
         self.status = status
         self.stored = stored
         self.field = field
         self.side = side
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a claim, or a row to remove, was found to be somebody else's: that can be settled."""
+        side = self.side
+        return side is not None and self.status == "condition" and (side.claim is not None or side.op == "delete")
 
     def __repr__(self) -> str:
         return f"Outcome({self.status!r}, field={self.field!r})"
@@ -188,11 +233,21 @@ class SideWrite(NamedTuple):
     `instance` is written through the adapter, with no chain, on the same backend. For a delete only its key counts.
     A `contested` create whose key is taken by then is no error: somebody else was faster, and the whole write is
     prepared and tried again.
+
+    `condition` must hold on the row that is stored under the key, if there is one. A delete whose condition does not
+    hold is left out. An upsert that `claims` the value of a field ("email", or "tenant, email") stands for it: if its
+    condition does not hold, the extension is asked whose row that is (`holder`) and what this one `claims`. If that is
+    still among it, it is a DuplicateKeyError of the field; otherwise, or if the holder is dead or gone, its claim is
+    taken over, and a dead holder removed. Something in a claim must be new each time that it is written.
+    A `linked` row dies with the row beside which it is written (`dies`).
     """
 
     op: Operation
     instance: Any
     contested: bool = False
+    condition: Expr | None = None
+    claims: str | None = None
+    linked: bool = False
 
 
 class WriteContext:
@@ -249,3 +304,10 @@ class WriteContext:
     def values(self) -> Mapping[str, Any]:
         """The row's python values, by field, as they stand after the extensions before."""
         return MappingProxyType(self._values)
+
+    @property
+    def final(self) -> Mapping[str, Any]:
+        """In `write_beside` and later: the python values of the row as stored, an update on top of `previous`."""
+        if self.operation != "update" or self.previous is None:
+            return self.values
+        return {**self.previous, **{name: self._values[name] for name in self.changed}}

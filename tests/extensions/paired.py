@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -9,27 +10,32 @@ from typing import Any
 
 from pydantic import create_model
 
-from mixstore import Backend, Field, Model
+from mixstore import GSI, KEYS_ONLY, Backend, Field, Model
 from mixstore_extensions import (
     TTL,
     AuditEntry,
     Compressed,
+    Counters,
     Encrypted,
     History,
     SoftDelete,
     Tenant,
     Timestamps,
+    Unique,
     Versioned,
     tenant,
+    without_tenant,
 )
+from mixstore_extensions.guards import UniqueGuard
 from mixstore_extensions.history.stored import StoredRevision
 from tests.backends.shared.support import Clock
 from tests.extensions.sealing import RING
 
 MIXINS: dict[str, Any] = {
-    one.__name__: one for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed)
+    one.__name__: one
+    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters, Unique)
 }
-NAMES = (*MIXINS, "audited")
+NAMES = (*MIXINS, "GSI", "audited")
 PAIRS = tuple(combinations(NAMES, 2))
 COMBINATIONS = (*PAIRS, NAMES, NAMES[::-1])
 SECRET = "the name of the rose"
@@ -44,6 +50,10 @@ def model_of(names: tuple[str, ...]) -> Any:
     encrypted = {"encrypted": True} if "Encrypted" in names else {}
     compressed = {"compressed": True} if "Compressed" in names else {}
     keys: dict[str, Any] = {"encryption": RING} if encrypted else {}
+    if "Unique" in names:
+        keys["unique_together"] = [("stars", "code"), ("title", "seat")]
+    if "GSI" in names:
+        keys["indexes"] = [GSI("by_stars", partition="S#{stars:02d}", sort="{title}", projection=KEYS_ONLY)]
     meta = type("Meta", (), {"__module__": __name__, "__qualname__": "Base.Meta", "abstract": True, **keys})
     bases = tuple(MIXINS[name] for name in names if name in MIXINS)
     base = type(Model)("Base", (*bases, Model), {"__module__": __name__, "__qualname__": "Base", "Meta": meta})
@@ -55,6 +65,7 @@ def model_of(names: tuple[str, ...]) -> Any:
         title=(str, ""),
         stars=(int, Field(0, index=True)),
         code=(str | None, Field(None, unique=True)),
+        seat=(str | None, None),
         secret=(str | None, Field(None, **encrypted)),
         body=(str, Field("", **compressed)),
         notes=(list[str], Field([], **encrypted, **compressed)),
@@ -116,6 +127,31 @@ class World:
         if row is not None and self.has("Timestamps"):
             assert row.updated_at == self.clock.now
 
+    def check_guards(self) -> None:
+        """Each guard is of a row that has its values, or had them and is dead; none is missing."""
+        guarded = {one.name for one in self.model.extensions() if one.state == "active"} & {"unique", "unique_together"}
+        if not guarded:
+            return
+        groups = [("code",)] if "unique" in guarded else []
+        groups += [("stars", "code"), ("title", "seat")] if "unique_together" in guarded else []
+        wanted, dead = {}, set()
+        with without_tenant():
+            everything = self.model.where().option(include_expired=True, include_deleted=True).all()
+        for row in everything:
+            told = [(group, [getattr(row, name) for name in group]) for group in groups]
+            held = {
+                json.dumps([self.model.__name__, *group, one], separators=(",", ":"))
+                for group, one in told
+                if None not in one
+            }
+            if self.has("TTL") and row.expires_at is not None and row.expires_at <= self.clock.now:
+                dead |= held
+            else:
+                wanted.update(dict.fromkeys(held, f'["{row.id}"]'))
+        there = {guard.value: guard for guard in self.backend.query(UniqueGuard).all()}
+        assert wanted == {value: guard.owner for value, guard in there.items() if value in wanted}
+        assert all(guard.dies <= self.clock.now for value, guard in there.items() if value not in wanted)
+
     def bytes_of_store(self) -> bytes:
         """All that the store holds."""
         files = [one.read_bytes() for one in self.folder.iterdir()]
@@ -124,7 +160,7 @@ class World:
             or repr(
                 [
                     bound.stored_of(row)
-                    for model in (self.model, StoredRevision, AuditEntry)
+                    for model in (self.model, StoredRevision, AuditEntry, UniqueGuard)
                     for bound in [self.backend.bound(model)]
                     for row in self.backend.execute(bound.engine.compile_query(bound, self.everything(model))).rows
                 ]

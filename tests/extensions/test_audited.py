@@ -21,7 +21,16 @@ from mixstore import (
     configure,
     connect,
 )
-from mixstore_extensions import TTL, AuditEntry, History, Versioned, acting_as
+from mixstore_extensions import (
+    TTL,
+    AuditEntry,
+    History,
+    Tenant,
+    TenantScoped,
+    Versioned,
+    acting_as,
+    tenant,
+)
 from tests.backends.shared.support import NOON, Clock
 from tests.extensions.turned import Sealed
 
@@ -186,3 +195,35 @@ def test_the_rows_of_extensions_are_not_audited(audited):
 def test_a_wrong_option_is_named(audited):
     with pytest.raises(ConfigurationError, match=r"(?s)option 'vales'.*did you mean 'values'"):
         audited(Note, vales=True)
+
+
+def test_an_entry_tells_whose_the_row_is(audited):
+    class Owned(Tenant, Model):
+        id: str = Field(primary_key=True)
+
+    class Numbered(TenantScoped, Model):
+        class Meta:
+            tenant_field = "firm"
+
+        id: str = Field(primary_key=True)
+        firm: int | None = None
+
+    backend = audited()
+    for model in (Owned, Numbered, Note):
+        model.bind(backend)
+    backend.initialize(Owned, Numbered, Note)
+    with tenant(7):
+        Numbered.create(id="n")
+    with tenant("acme"):
+        row = Owned.create(id="a")
+        row.save()
+        Owned(id="a").delete()
+        Note.create(id="plain")
+    told = {(one.entity, one.operation): one.tenant for one in AuditEntry.where()}
+    assert told == {
+        ("Numbered", "create"): "7",
+        ("Owned", "create"): "acme",
+        ("Owned", "delete"): "acme",
+        ("Note", "create"): None,
+    }
+    assert AuditEntry.where(tenant="acme").count() == 2

@@ -156,8 +156,8 @@ def test_what_one_algorithm_wrote_is_read_under_another(small):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"threshold": -1}, "option 'threshold'"),
-        ({"algorithm": "lzma"}, "option 'algorithm'"),
+        ({"threshold": -1}, "options.compressed.threshold: "),
+        ({"algorithm": "lzma"}, "options.compressed.algorithm: "),
         ({"level": 12}, "zlib has the levels 1 to 9, not 12"),
     ],
 )

@@ -167,9 +167,9 @@ WRONG_OPTIONS = [
     ({"keys": {"a": B64_ONE, "b": B64_TWO}}, "the current key is not told"),
     ({"keys": {"a": B64_ONE}, "current": "b"}, "the current key 'b' is none of the keys"),
     ({"keys": {"a": B64_ONE}, "provider": RING}, "give keys or a provider"),
-    ({"kees": {"a": B64_ONE}}, "option 'kees'"),
-    ({"keys": B64_ONE}, "option 'keys'"),
-    ({"provider": B64_ONE}, "option 'provider'"),
+    ({"kees": {"a": B64_ONE}}, "no option 'kees', did you mean 'keys'"),
+    ({"keys": B64_ONE}, "options.encrypted.keys: "),
+    ({"provider": B64_ONE}, "options.encrypted.provider: "),
 ]
 
 

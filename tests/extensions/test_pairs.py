@@ -20,12 +20,14 @@ from mixstore.registry import current
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions import tenant, without_tenant
+from tests.backends.guarded.engines import GuardedMemory
 from tests.backends.shared.support import NOON, ids, paged, refusal
 from tests.extensions.paired import COMBINATIONS, LONG, SECRET, World
 
 BACKENDS: Any = {
     "memory": lambda folder: InMemoryBackend(),
     "sqlite": lambda folder: SQLiteBackend(folder / "store.db", timeout=60, synchronous="off"),
+    "guarded": lambda folder: GuardedMemory(),
 }
 
 
@@ -53,6 +55,7 @@ def world(request, names, tmp_path) -> Iterator[World]:
         backend.initialize(made.model)
         with tenant("a"):
             yield made
+            made.check_guards()
         made.model.bind(None)
 
 
@@ -376,6 +379,23 @@ def test_reverting_never_hides_the_row(world):
     world.check("1", "create", "delete", "update")
 
 
+@together_with("GSI")
+def test_an_index_finds_the_rows_that_may_be_seen(world):
+    world.hidden()
+    for number in range(6):
+        world.create(f"{number}", **{**VALUES, "code": None, "title": "cba"[number % 3], "stars": 3 + number // 4})
+    asked = world.model.where(stars=3, title__gte="b").order_by("title")
+    assert asked.explain().index.endswith("by_stars")
+    assert ids(asked.all()) == paged(asked.using("by_stars"), 2) == ["1", "0", "3"]
+    assert asked.select("body").all() == [{"body": LONG}] * 3
+    assert asked.filter(title="b").update(stars=4) == 1
+    assert (asked.count(), world.model.where(stars=4, title="b").count()) == (2, 2)
+    assert asked.delete() == 2
+    assert asked.all() == []
+    world.check("1", "create", "update")
+    world.check("3", "create", "delete")
+
+
 @together_with("TTL", "SoftDelete")
 def test_what_is_hidden_is_purged_for_good(world):
     model = world.model
@@ -396,6 +416,30 @@ def test_what_is_hidden_is_purged_for_good(world):
     if world.has("audited"):
         assert "delete" in world.audited("1")
     world.create("1", **VALUES)
+
+
+@together_with("Counters")
+def test_an_increment_is_a_write_like_any_other(world):
+    row = world.create("1", **VALUES)
+    stale = world.model.get("1")
+    world.clock.forward(seconds=1)
+    row.increment("stars", 2)
+    assert stale.increment("stars").stars == world.model.get("1").stars == 6
+    assert {name: getattr(world.model.get("1"), name) for name in VALUES} == {**VALUES, "stars": 6}
+    world.check("1", "create", "update", "update")
+    with world.backend.transaction():
+        row.increment("stars", -6)
+    assert world.model.where(stars=0).one().id == "1"
+    world.check("1", "create", "update", "update", "update")
+    world.hidden()
+    gone = [
+        one
+        for one, needs in (("h-deleted", ""), ("h-expired", "TTL"), ("h-other", "Tenant"))
+        if not needs or world.has(needs)
+    ]
+    for key in gone:
+        with pytest.raises(NotFoundError):
+            world.model(id=key).increment("stars")
 
 
 @together_with("Tenant")

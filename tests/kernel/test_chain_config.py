@@ -5,7 +5,7 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from mixstore import BackendExtension, ConfigurationError, Field, Mixin, Model, WriteChange, configure
+from mixstore import BackendExtension, ConfigurationError, Field, Mixin, Model, SettingsError, WriteChange, configure
 from mixstore_backends.memory import InMemoryBackend
 from tests.kernel.recording import Inner, Outer, Recorder, log, names, reasons
 
@@ -108,7 +108,7 @@ def test_a_required_mixin_cannot_be_switched_off(told):
 @pytest.mark.parametrize("key", ["enable", "disable", "options"])
 def test_a_name_that_is_nearly_right_is_an_error_with_place_and_the_nearest_name(key):
     extensions(**{key: {"iner": {}} if key == "options" else ["iner"]})
-    with pytest.raises(ConfigurationError, match=rf"backends\.default\.extensions\.{key}: .*'iner'.*\n.*'inner'"):
+    with pytest.raises(ConfigurationError, match=rf"backends\.default\.extensions\.{key}: .*'iner'.*'inner'"):
         Row.count()
 
 
@@ -212,20 +212,51 @@ def test_without_options_their_defaults_hold():
 
 def test_an_unknown_option_names_the_nearest_one():
     extensions(options={"limit": {"bigest": 3}})
-    with pytest.raises(ConfigurationError, match=r"(?s)'limit' of Box: option 'bigest'.*did you mean 'biggest'"):
+    with pytest.raises(ConfigurationError, match=r"extensions\.options\.limit\.bigest: .*did you mean 'biggest'"):
         Box.create(id="a")
 
 
 def test_an_option_of_the_wrong_type_names_it():
     extensions(options={"limit": {"biggest": "many"}})
-    with pytest.raises(ConfigurationError, match=r"extensions\.options: .*'limit' of Box: option 'biggest'.*integer"):
+    with pytest.raises(ConfigurationError, match=r"extensions\.options\.limit\.biggest: .*integer"):
         Box.create(id="a")
 
 
 def test_an_extension_without_options_takes_none():
     extensions(options={"outer": {"loud": True}})
-    with pytest.raises(ConfigurationError, match=r"'outer' of Row: option 'loud'"):
+    with pytest.raises(ConfigurationError, match=r"options\.outer\.loud: there is no option 'loud'"):
         Row.create(id="a")
+
+
+def test_all_that_is_wrong_with_the_extensions_of_a_model_is_told_at_once_with_file_and_key(tmp_path):
+    class Many(Outer, Inner, Limit, Model):
+        id: str = Field(primary_key=True)
+
+    (tmp_path / "mixstore.toml").write_text(
+        """
+        [backends.default]
+        url = "memory://"
+        [backends.default.extensions]
+        disable = ["iner", "outr"]
+        apply = ["audti"]
+        [backends.default.extensions.options]
+        limit = { bigest = 3, biggest = "many" }
+        inner = { loud = true }
+        """
+    )
+    configure()
+    with pytest.raises(SettingsError) as caught:
+        Many.count()
+    file = f"{tmp_path}/mixstore.toml: backends.default.extensions"
+    assert caught.value.mistakes == (
+        (f"{file}.apply", "there is no extension 'audti', there are none"),
+        (f"{file}.disable", "there is no extension 'iner', did you mean 'inner'?"),
+        (f"{file}.disable", "there is no extension 'outr', did you mean 'outer'?"),
+        (f"{file}.options.inner.loud", "there is no option 'loud', there are none"),
+        (f"{file}.options.limit.biggest", "Input should be a valid integer, unable to parse string as an integer"),
+        (f"{file}.options.limit.bigest", "there is no option 'bigest', did you mean 'biggest'?"),
+    )
+    assert str(caught.value).startswith("6 mistakes in the settings:\n  ")
 
 
 def test_the_config_is_read_from_a_file(tmp_path):

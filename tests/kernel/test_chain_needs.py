@@ -105,7 +105,7 @@ def test_a_required_extension_that_is_missing_is_an_error_that_names_it():
 
     with pytest.raises(ConfigurationError, match=r"'needy' of Alone requires outer"):
         Alone.count()
-    assert names(Together) == ["needy", "outer"]
+    assert names(Together) == ["outer", "needy"]
 
 
 def test_two_extensions_that_rewrite_one_operation_are_refused():
@@ -225,4 +225,8 @@ def test_a_model_without_extensions_has_an_empty_chain():
 
 def test_an_active_entry_says_where_it_comes_from():
     (first, _) = Row.extensions()
-    assert (first.state, first.fidelity, first.reason) == ("active", "emulated", "Recorder for any backend, from Outer")
+    assert (first.state, first.fidelity, first.reason) == (
+        "active",
+        "emulated",
+        "Recorder for any backend, from Outer; as declared",
+    )

@@ -300,7 +300,7 @@ def test_an_extension_for_another_backend_or_mixin_may_come_late(fresh: Registry
 def test_bound_pairs_tell_model_backend_and_options(fresh: Registry):
     fresh.add_bound(Geo, "shelf", ["unique"])
     fresh.add_bound(Geo, "shelf", ["unique"])
-    assert fresh.bound_pairs == ((Geo, "shelf", frozenset({"unique"})),)
+    assert fresh.bound_pairs == ((Geo, "shelf", frozenset({"unique"}), frozenset()),)
 
 
 def test_a_lookup_of_mixstore_can_not_be_replaced(fresh: Registry):

@@ -195,6 +195,29 @@ def test_save_checks_what_was_changed_inside(kind, mutate, field):
 
 
 @both
+@pytest.mark.parametrize(
+    ("field", "value", "stored"),
+    [
+        ("address", {"city": "Oslo"}, Address(city="Oslo")),
+        ("address", 5, None),
+        ("tags", ("a", "b"), ["a", "b"]),
+        ("tags", {"a": 1, "b": 2}.keys(), ["a", "b"]),
+        ("tags", "ab", None),
+    ],
+    ids=["dict for a model", "number for a model", "tuple for a list", "view for a list", "text for a list"],
+)
+def test_save_takes_what_fits_after_coercion_and_refuses_the_rest(kind, field, value, stored):
+    user = kind.create(id="a")
+    setattr(user, field, value)
+    if stored is None:
+        with pytest.raises(ValidationError, match=field):
+            user.save()
+    else:
+        user.save()
+        assert getattr(kind.get("a"), field) == getattr(user, field) == stored
+
+
+@both
 def test_an_error_names_only_the_fields_that_do_not_fit(kind):
     class Login(kind):
         code: Annotated[str, Field(max_length=2), pydantic.AfterValidator(lambda code: f"#{code}")] = ""

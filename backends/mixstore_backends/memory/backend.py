@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.adapter import ModelAdapter
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
-from mixstore.expressions import TRUE, matcher, sort_key
+from mixstore.expressions import TRUE, evaluate, matcher, sort_key
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
 from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
@@ -50,7 +50,7 @@ class _Find(QueryPlan):
             request=repr(query.where),
             pushed=query.where,
             index=access.by,
-            scan=access.by is None,
+            scan=access.scan,
         )
         self.lock = lock
         self.table = table
@@ -119,9 +119,9 @@ class InMemoryBackend(PlannedBackend):
             entity = self.adapter.get_entity_type(bound.model)
             table = self._tables.get(entity)
             if table is None:
-                table = self._tables[entity] = Table(bound.schema, bound.chain.freed)
+                table = self._tables[entity] = Table(bound.schema, bound.chain.unique, bound.chain.freed)
             else:  # a class that was defined anew; instances of the old one may still write here
-                table.reshape(bound.schema, bound.chain.freed)
+                table.reshape(bound.schema, bound.chain.unique, bound.chain.freed)
             return table
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
@@ -167,7 +167,7 @@ class InMemoryBackend(PlannedBackend):
         matches = None if query.where == TRUE else matcher(query.where)
         if query.search is not None:
             matches = _both(matches, _hits(query.search, bound.schema.searchable))
-        access = choose(bound.schema, bound.native, query.where, query.order)
+        access = choose(bound.schema, bound.native, query)
         return _Find(self._lock, bound.native, access, query, matches, counts)
 
 
@@ -272,8 +272,8 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     table: Table = write.bound.native
     key = write.key
     stored = table.rows.get(key)
-    absent = None if write.evict is None else matcher(write.evict)
-    if stored is not None and absent is not None and write.op != "update" and absent(stored):
+    absent = write.evict
+    if stored is not None and absent is not None and write.op != "update" and evaluate(absent, stored):
         table.put(key, None, stored)
         undo.append((table, key, stored))
         stored = None
@@ -284,7 +284,7 @@ def _apply(write: Write, undo: Undo) -> Outcome:
     while record is not None and (taken := table.taken(key, record)) is not None:
         name, holder = taken
         held = table.rows[holder]
-        if absent is None or not absent(held):
+        if absent is None or not evaluate(absent, held):
             return Outcome("unique", held, name)
         table.put(holder, None, held)
         undo.append((table, holder, held))

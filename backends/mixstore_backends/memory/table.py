@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mixstore.expressions import comparable, matcher
+from mixstore_backends.memory.ordered import Index, SortedForms
+from mixstore_backends.memory.partitions import Partitions
 
 if TYPE_CHECKING:
     from mixstore.expressions import Expr, Matcher
@@ -16,113 +16,33 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-class SortedForms:
-    """Values in the order of their comparable form, sorted when somebody looks; who looks skips what was removed."""
-
-    __slots__ = ("_form", "_forms", "_pending", "add")
-
-    def __init__(self, form: Callable[[Any], Any]) -> None:
-        self._form = form
-        self._forms: list[tuple[Any, Any]] = []
-        self._pending: list[Any] = []
-        self.add = self._pending.append
-
-    def forms(self) -> list[tuple[Any, Any]]:
-        """All (form, value) in order."""
-        if self._pending:
-            self._forms += [(self._form(value), value) for value in self._pending]
-            self._pending.clear()
-            self._forms.sort(key=_form)
-            # a value that left and came back would stand here twice
-            self._forms = [one for n, one in enumerate(self._forms) if n == 0 or one[0] != self._forms[n - 1][0]]
-        return self._forms
-
-    def rebuild(self, values: Iterable[Any]) -> None:
-        """Start again with these, when more was removed than is left."""
-        self._pending[:] = values
-        self._forms = []
-
-    def __len__(self) -> int:
-        return len(self._forms) + len(self._pending)
-
-
-def _form(entry: tuple[Any, Any]) -> Any:
-    return entry[0]
-
-
-class Index:
-    """The keys of the rows by the value of one field: equality by hash, ranges by order."""
-
-    __slots__ = ("_sorted", "buckets")
-
-    def __init__(self) -> None:
-        self.buckets: dict[Any, dict[KeyValue, None]] = {}
-        self._sorted = SortedForms(comparable)
-
-    def add(self, value: Any, key: KeyValue) -> None:
-        """A row with this value is there."""
-        bucket = self.buckets.get(value)
-        if bucket is None:
-            self.buckets[value] = {key: None}
-            self._sorted.add(value)
-        else:
-            bucket[key] = None
-
-    def discard(self, value: Any, key: KeyValue) -> None:
-        """It no longer is."""
-        bucket = self.buckets.get(value)
-        if bucket is not None:
-            bucket.pop(key, None)
-            if not bucket:
-                del self.buckets[value]
-
-    def equal(self, values: Iterable[Any]) -> Iterator[KeyValue]:
-        """The keys of the rows with one of these values, each once."""
-        for value in dict.fromkeys(values):
-            yield from self.buckets.get(value, ())
-
-    def between(self, low: Any, high: Any) -> Iterator[KeyValue]:
-        """The keys of the rows from `low` to `high`, both included, None meaning open.
-
-        Rows without a value are not among them.
-        """
-        if len(self._sorted) > 2 * len(self.buckets) + 100:
-            self._sorted.rebuild(self.buckets)
-        forms = self._sorted.forms()
-        start = (
-            bisect_right(forms, comparable(None), key=_form)
-            if low is None
-            else bisect_left(forms, comparable(low), key=_form)
-        )
-        end = len(forms) if high is None else bisect_right(forms, comparable(high), key=_form)
-        for _, value in forms[start:end]:
-            yield from self.buckets.get(value, ())
-
-
 class Table:
     """The rows of one entity by key; unique values and indexed fields are kept beside them."""
 
-    def __init__(self, schema: ModelSchema, freed: Expr | None = None) -> None:
+    def __init__(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None = None) -> None:
         self.reshaped = False
         """Whether rows may lack fields, or have more, since they were written for another class."""
         self.rows: dict[KeyValue, Record] = {}
-        self._shape(schema, freed)
+        self._shape(schema, unique, freed)
 
-    def reshape(self, schema: ModelSchema, freed: Expr | None = None) -> None:
+    def reshape(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None = None) -> None:
         """Keep the rows for a class that is defined anew."""
         rows = list(self.rows.items())
         self.reshaped = True
         self.rows.clear()
-        self._shape(schema, freed)
+        self._shape(schema, unique, freed)
         for key, record in rows:
             self.put(key, record, None)
 
-    def _shape(self, schema: ModelSchema, freed: Expr | None) -> None:
+    def _shape(self, schema: ModelSchema, unique: tuple[str, ...], freed: Expr | None) -> None:
         self.freed: Matcher | None = None if freed is None else matcher(freed)
-        self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in schema.unique}
-        # rows that don't hold their unique values are found by an index instead
-        self.indexed = schema.indexed if freed is None else tuple(dict.fromkeys((*schema.indexed, *schema.unique)))
+        self.unique: dict[str, dict[Any, KeyValue]] = {name: {} for name in unique}
+        # rows that don't hold their unique values here are found by an index instead
+        others = [name for name in schema.unique if freed is not None or name not in unique]
+        self.indexed = tuple(dict.fromkeys((*schema.indexed, *others)))
         self.indexes: dict[str, Index] = {name: Index() for name in self.indexed}
+        self.partitions = {spec.name: Partitions(spec) for spec in schema.indexes.values() if spec.shape is not None}
+        self._partitions = tuple(self.partitions.values())
         self._keys = SortedForms(key_form)
         self._add_key = self._keys.add
         self._unique = tuple(self.unique.items())
@@ -150,14 +70,18 @@ class Table:
             self._add_key(key)
             for name, index in self._indexes:
                 index.add(record.get(name), key)
+            for partitions in self._partitions:
+                partitions.add(record, key)
             if self.freed is None or not self.freed(record):
                 self._hold(key, record)
-        elif self._indexes or self._unique:
+        elif self._indexes or self._unique or self._partitions:
             self._replace(key, old, record)
 
     def _forget(self, key: KeyValue, old: Record) -> None:
         for name, index in self._indexes:
             index.discard(old.get(name), key)
+        for partitions in self._partitions:
+            partitions.discard(old, key)
         if self.freed is None or not self.freed(old):
             self._let_go(key, old)
 
@@ -177,6 +101,8 @@ class Table:
             if was is not now and was != now:
                 index.discard(was, key)
                 index.add(now, key)
+        for partitions in self._partitions:
+            partitions.replace(old, record, key)
         if self.freed is not None:
             if not self.freed(old):
                 self._let_go(key, old)

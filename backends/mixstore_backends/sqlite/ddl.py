@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from mixstore.envelopes import Envelope
 from mixstore.errors import SchemaError, UnsupportedOperationError
 from mixstore_backends.sqlite import fts
-from mixstore_backends.sqlite.layout import ROWID, Column, Table, quoted
+from mixstore_backends.sqlite.layout import ROWID, Column, KeyIndex, Table, quoted
 
 SAMPLE = 50
 """So many rows are read to see whether stored values are what the model says now."""
@@ -106,10 +106,16 @@ def create_index(table: Table, field: str) -> str:
     return f"CREATE UNIQUE INDEX {on}{holding(table)}" if field in table.unique else f"CREATE INDEX {on}"
 
 
+def create_key_index(table: Table, index: KeyIndex) -> str:
+    """The statement that makes a secondary index."""
+    columns = ", ".join(quoted(column) for column in index.columns)
+    return f"CREATE INDEX {quoted(index.name)} ON {table.sql} ({columns})"
+
+
 def holding(table: Table) -> str:
     """The WHERE of unique indexes: which rows hold their unique values. An index takes no parameters."""
     freed = table.bound.chain.freed
-    if freed is None:
+    if freed is None or not table.unique:
         return ""
     where = table.compiler.where(~freed)
     literals = [_literal(value) for value in where.sql.parameters]
@@ -191,6 +197,12 @@ class _Migration:
     def _check(self, column: Column, found: Found) -> None:
         if found.sql_type != column.sql_type:
             self._check_owner(column)
+            if found.sql_type == "ANY":
+                self._refuse(
+                    f"column {column.name!r} was made for an extension that replaces its values and is not active; the "
+                    f"model needs {column.sql_type}",
+                    "give the model its mixin back, and the field its option",
+                )
             self._refuse(
                 f"column {column.name!r} is {found.sql_type}, the model needs {column.sql_type}",
                 "a changed type needs a new field; copy the values, then drop the old one",
@@ -264,21 +276,27 @@ class _Migration:
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
             (table.name,),
         ).fetchall()
-        wanted = {name: field for field, name in table.index_names.items()}
+        wanted = {name: create_index(table, field) for field, name in table.index_names.items()}
+        wanted.update({one.name: create_key_index(table, one) for one in table.key_indexes.values()})
         there = dict(found)
         for name in list(there):
-            stale = name not in wanted and name.startswith((f"ix_{table.name}.", f"ux_{table.name}."))
-            if stale or (name in wanted and _where(there[name]) != _where(create_index(table, wanted[name]))):
+            stale = name not in wanted and name.startswith(
+                tuple(f"{kind}_{table.name}." for kind in ("ix", "ux", "gx"))
+            )
+            if stale or (name in wanted and _differs(name, there[name], wanted[name])):
                 self.connection.execute(f"DROP INDEX {quoted(name)}")
                 del there[name]
-        for name, field in wanted.items():
+        fields = {name: field for field, name in table.index_names.items()}
+        for name, statement in wanted.items():
             if name not in there:
-                self._index(field)
+                self._index(statement, fields.get(name))
 
-    def _index(self, field: str) -> None:
+    def _index(self, statement: str, field: str | None) -> None:
         try:
-            self.connection.execute(create_index(self.table, field))
+            self.connection.execute(statement)
         except sqlite3.IntegrityError:
+            if field is None:
+                raise
             self._refuse(
                 f"column {field!r} is to be unique, and several rows share a value",
                 f"SELECT {quoted(field)}, count(*) FROM {self.table.sql} GROUP BY 1 HAVING count(*) > 1 finds them",
@@ -302,9 +320,9 @@ class _Migration:
             self.connection.execute(statement)
 
 
-def _where(index: str) -> str:
-    """The rows that an index is of."""
-    return index.rpartition(") WHERE ")[2] if ") WHERE " in index else ""
+def _differs(name: str, there: str, wanted: str) -> bool:
+    """Whether an index is of other columns or of other rows than it is to be."""
+    return there.partition(quoted(name))[2] != wanted.partition(quoted(name))[2]
 
 
 _ZEROS = {"TEXT": "''", "INTEGER": "0", "REAL": "0.0", "BLOB": "x''", "ANY": "0"}

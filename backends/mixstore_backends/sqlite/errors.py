@@ -29,7 +29,7 @@ _BY_TEXT = {
 }
 """For Python 3.10, whose errors have no code."""
 
-_MISSING = re.compile(r"no such (table|column)|has no column named")
+_MISSING = re.compile(r"no such (table|column|index)|has no column named")
 _NOT_UTF8 = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
 _REFUSED = re.compile(r"(?:NOT NULL|CHECK) constraint failed: (.*)|cannot store \w+ value in \w+ column (.*)", re.S)
 

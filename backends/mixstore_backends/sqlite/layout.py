@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.adapter import CompiledAdapter
 from mixstore.codecs import Codec
@@ -83,9 +83,10 @@ class Table:
         only = self.keys[0]
         self.rowid = only if len(self.keys) == 1 and only.form == "int" else None
         self.rowid_sql = quoted(ROWID) if self.rowid is None else self.rowid.sql
-        self.unique = tuple(name for name in schema.unique if name not in opaque)
+        self.unique = tuple(name for name in bound.chain.unique if name not in opaque)
         self.searchable = tuple(name for name in schema.searchable if name not in opaque)
         self.index_names = index_names(self)
+        self.key_indexes = key_indexes(self)
         self._check()
         self._prepare()
         self.compiler = Compiler(self)
@@ -198,9 +199,30 @@ class Table:
 def index_names(table: Table) -> dict[str, str]:
     """The index of each indexed or unique field. The dot keeps names of different tables apart: no field has one."""
     schema, own = table.schema, {table.keys[0].name} if len(table.keys) == 1 else set()
-    names = {name: f"ix_{table.name}.{name}" for name in schema.indexed if name not in own}
+    found = (*schema.indexed, *schema.unique)  # where others keep values unique, an index still finds them
+    names = {name: f"ix_{table.name}.{name}" for name in found if name not in own}
     names.update({name: f"ux_{table.name}.{name}" for name in table.unique if name not in own})
     return {name: index for name, index in names.items() if table.columns[name].form != "opaque"}
+
+
+class KeyIndex(NamedTuple):
+    """A secondary index in SQLite: its columns are the fields of its templates, then the key, by which ties are broken.
+
+    So it needs no hidden column, and serves equality, ranges and orders as SQLite does for any index of columns.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+def key_indexes(table: Table) -> dict[str, KeyIndex]:
+    """The secondary indexes by the name that the model gives them; those whose key methods compute are none here."""
+    key = () if table.rowid is not None else table.schema.key_names
+    return {
+        name: KeyIndex(f"gx_{table.name}.{name}", tuple(dict.fromkeys((*spec.fields, *key))))
+        for name, spec in table.schema.indexes.items()
+        if spec.shape is not None
+    }
 
 
 def _column(name: str, field_type: FieldType, opaque: bool) -> Column:

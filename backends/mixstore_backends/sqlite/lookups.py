@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from mixstore.keyranges import after_prefix
 from mixstore_backends.sqlite.operands import NotInSQLError, Source
 from mixstore_backends.sqlite.values import to_text
 
@@ -168,15 +169,6 @@ def _startswith(source: Source, value: Any) -> Sql:
     if end is None:
         return _guarded(source, f"{source.sql} >= ?", prefix)
     return _guarded(source, f"{source.sql} >= ? AND {source.sql} < ?", prefix, end)
-
-
-def after_prefix(prefix: str) -> str | None:
-    """The first text after all those that start with a prefix, by code point; None if there is none."""
-    kept = prefix.rstrip("\U0010ffff")
-    if not kept:
-        return None
-    point = ord(kept[-1]) + 1
-    return kept[:-1] + chr(0xE000 if 0xD800 <= point < 0xE000 else point)
 
 
 def _endswith(source: Source, value: Any) -> Sql:

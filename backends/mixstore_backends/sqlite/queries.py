@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import UnsupportedOperationError, ValidationError
-from mixstore.expressions import Compare, Expr, terms
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.sqlite import fts
+from mixstore_backends.sqlite.access import access, by_rendered_key, forced_index
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
-from mixstore_backends.sqlite.lookups import NOTHING, Sql, after_prefix, joined
-from mixstore_backends.sqlite.operands import PRIMARY, NotInSQLError, Source
+from mixstore_backends.sqlite.lookups import NOTHING, Sql, joined
 
 if TYPE_CHECKING:
     from mixstore.query import Query
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 KEYS_AT_ONCE = 500
 FIRST_PAGE = 500
 LARGEST_LIMIT = 2**63 - 1
-_INDEXABLE = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "between", "startswith", "isnull"})
 
 
 # -- by key --------------------------------------------------------------------------------------------------------
@@ -161,11 +159,11 @@ def select(table: Table, compiler: Compiler, query: Query) -> Select:
     where = compiler.where(query.where)
     condition = _condition(table, where, query)
     columns = compiler.order(query.order)
-    told = _access(compiler, where, query, columns)
+    told = access(compiler, where, query, columns)
     if where.residual is not None or columns is None:
-        pages = Pages(table, where, condition, columns, told)
+        pages = Pages(table, _rows(table, query), where, condition, columns, told)
         return pages.plan(None if columns is None or query.limit is None else FIRST_PAGE)
-    text, parameters = table.select_sql + condition.text, condition.parameters
+    text, parameters = f"SELECT {table.names_sql} FROM {_rows(table, query)}{condition.text}", condition.parameters
     if columns:
         text += _order_by(columns)
     if query.limit is not None or query.offset:
@@ -181,47 +179,27 @@ def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
     if where.residual is not None:
         return select(table, compiler, query)
     condition = _condition(table, where, query)
-    sql = Sql(f"SELECT COUNT(*) FROM {table.sql}{condition.text}", condition.parameters)
-    return Count(sql, where, **_access(compiler, where, query, None))
+    sql = Sql(f"SELECT COUNT(*) FROM {_rows(table, query)}{condition.text}", condition.parameters)
+    return Count(sql, where, **access(compiler, where, query, None))
+
+
+def _rows(table: Table, query: Query) -> str:
+    """The table, by the index that is asked for."""
+    index = forced_index(table, query)
+    return table.sql if index is None else f"{table.sql} INDEXED BY {quoted(index)}"
 
 
 def _condition(table: Table, where: Where, query: Query) -> Sql:
     """` WHERE ...`, or nothing."""
     parts = [where.sql] if where.terms else []
     if table.schema.template is not None:
-        parts += _by_template(table, where.terms)
+        parts += by_rendered_key(table, where.terms)
     if query.search is not None:
         parts.append(_search(table, query.search.text, query.search.fields))
     if not parts:
         return Sql("")
     whole = joined(parts, " AND ")
     return Sql(f" WHERE {whole.text}", whole.parameters)
-
-
-def _by_template(table: Table, pushed: Sequence[Expr]) -> list[Sql]:
-    """What filters on the fields of a rendered key say of the key itself, so that its index serves them."""
-    template = table.schema.template
-    equal = {
-        term.path[0]: term.value
-        for term in pushed
-        if isinstance(term, Compare) and term.lookup == "eq" and len(term.path) == 1
-    }
-    if template is None or not equal:
-        return []
-    try:
-        partition = template.partition.render(equal)
-        sort, complete = ("", False) if template.sort is None else template.sort.prefix(equal)
-    except ValueError:
-        return []
-    if partition is None:
-        return []
-    found = [Sql(f"{table.keys[0].sql} = ?", (partition,))]
-    if complete:
-        found.append(Sql(f"{table.keys[1].sql} = ?", (sort,)))
-    elif sort:
-        name, end = table.keys[1].sql, after_prefix(sort)
-        found.append(Sql(f"{name} >= ? AND {name} < ?", (sort, end)) if end else Sql(f"{name} >= ?", (sort,)))
-    return found
 
 
 def _search(table: Table, text: str, fields: Sequence[str]) -> Sql:
@@ -245,9 +223,10 @@ class Pages:
     """A query of which something is left to the kernel: all rows at once, or growing pages, each after the last row."""
 
     def __init__(
-        self, table: Table, where: Where, condition: Sql, columns: list[Place] | None, told: dict[str, Any]
+        self, table: Table, rows: str, where: Where, condition: Sql, columns: list[Place] | None, told: dict[str, Any]
     ) -> None:
         self.table = table
+        self.rows = rows
         self.where = where
         self.condition = condition
         self.ordered = columns is not None
@@ -256,10 +235,10 @@ class Pages:
 
     def plan(self, size: int | None, place: Sequence[Place] = ()) -> Select:
         """The rows after a place; `size` is how many, None for all."""
-        table, condition = self.table, self.condition
+        condition = self.condition
         extra = ", ".join(one.sql for one in self.columns)
-        names = f"{table.names_sql}, {extra}" if size else table.names_sql
-        text, parameters = f"SELECT {names} FROM {table.sql}{condition.text}", condition.parameters
+        names = f"{self.table.names_sql}, {extra}" if size else self.table.names_sql
+        text, parameters = f"SELECT {names} FROM {self.rows}{condition.text}", condition.parameters
         if place:
             beyond = after(place)
             text += f"{' AND' if condition.text else ' WHERE'} {beyond.text}"
@@ -278,51 +257,3 @@ class Pages:
         values = row[len(self.table.columns) :]
         places = [one._replace(value=value) for one, value in zip(self.columns, values, strict=True)]
         return self.plan(size * 4, places)
-
-
-# -- what to tell about it -----------------------------------------------------------------------------------------
-
-
-def _access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Place] | None) -> dict[str, Any]:
-    """The index that serves a query, or that it reads the whole table and what would help."""
-    if query.search is not None:
-        return {"index": fts.name_of(compiler.table)}
-    used, wanted = None, None
-    unusable = _unusable(compiler.table, where)
-    for term in where.terms:
-        source = _sought(compiler, term)
-        if source is None or source.index in unusable:
-            continue
-        if source.index is None:
-            wanted = wanted or source
-        elif used is None or source.index == PRIMARY:
-            used = source.index
-    if used is None and compiler.table.schema.template is not None and _by_template(compiler.table, where.terms):
-        used = PRIMARY
-    if used is None and columns and query.order:
-        first = compiler.sources.at(query.order[0].path).index
-        used = first if first == PRIMARY or (query.limit is not None and first not in unusable) else None
-    if used is not None:
-        return {"index": used}
-    if wanted is None or not wanted.name:
-        return {"scan": True}
-    return {"scan": True, "notes": (f"Field(index=True) on {wanted.name!r} would make this a search",)}
-
-
-def _unusable(table: Table, where: Where) -> set[str]:
-    """The indexes that lack rows which are asked for: those of unique values, where some rows don't hold theirs."""
-    freed = table.bound.chain.freed
-    if freed is None or set(terms(~freed)) <= set(where.terms):
-        return set()
-    return {table.index_names[name] for name in table.unique if name in table.index_names}
-
-
-def _sought(compiler: Compiler, term: Expr) -> Source | None:
-    """The source that an index on it would find rows by."""
-    if not isinstance(term, Compare) or term.lookup not in _INDEXABLE:
-        return None
-    try:
-        source = compiler.sources.at(term.path)
-    except NotInSQLError:
-        return None
-    return None if source.ordered is None else source

@@ -24,7 +24,6 @@ from mixstore import (
 from mixstore_extensions.acting import actor
 from mixstore_extensions.history.reading import (
     Expiry,
-    all_revisions,
     difference,
     instance_of,
     newest_first,
@@ -143,17 +142,18 @@ class History(Mixin):
 
     @classmethod
     def prune_history(cls) -> int:
-        """Remove the revisions that `Meta.history_keep` and `history_for` let go; returns how many."""
-        bound = shelf_of(bound_of(cls)).bound
-        expiry = Expiry(bound)
-        return sum(expiry.upto(found).delete() for found in all_revisions(bound) if expiry.reached(found))
+        """Remove the revisions that `Meta.history_keep` and `history_for` let go; returns how many.
+
+        Only of rows that could be seen: of a tenant its own.
+        """
+        expiry = Expiry(shelf_of(bound_of(cls)))
+        return sum(expiry.upto(found).delete() for found in expiry.revisions() if expiry.reached(found))
 
     @classmethod
     async def aprune_history(cls) -> int:
         """`prune_history()`, awaited."""
-        bound = shelf_of(bound_of(cls)).bound
-        expiry, removed = Expiry(bound), 0
-        async for found in all_revisions(bound):
+        expiry, removed = Expiry(shelf_of(bound_of(cls))), 0
+        async for found in expiry.revisions():
             if expiry.reached(found):
                 removed += await expiry.upto(found).adelete()
         return removed

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
-from mixstore import Bound, Capability, NotFoundError, QueryBuilder, QueryError, UnsupportedOperationError
+from mixstore import TRUE, Bound, Capability, NotFoundError, QueryBuilder, QueryError, UnsupportedOperationError
+from mixstore.expressions import paths
 from mixstore_extensions.history.stored import Revision, Shelf, StoredRevision, rows_of
+
+LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def shelf_of(bound: Bound) -> Shelf:
@@ -94,27 +97,39 @@ def restored(shelf: Shelf, to: int | Revision, found: Sequence[StoredRevision]) 
     return {name: value for name, value in revision.values.items() if name not in shelf.bound.schema.key_fields}
 
 
-def all_revisions(bound: Bound) -> QueryBuilder[dict[str, Any]]:
-    """Of each row the newest first, without the values."""
-    query = bound.backend.query(StoredRevision).filter(row__startswith=rows_of(bound.schema.entity))
-    return query.order_by("row", "-number").select("row", "number", "at", "deleted")
-
-
 class Expiry:
-    """Walks the revisions of all rows, each row's newest first, and finds the first of a row that may go."""
+    """Walks the revisions of all rows, each row's newest first, and finds the first of a row that may go.
 
-    def __init__(self, bound: Bound) -> None:
-        self.bound = bound
+    A row that nobody could see now (another tenant's) keeps its revisions. One that has expired counts as deleted at
+    that time: it may have been replaced since by a row that wanted its unique value.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        bound = self.bound = shelf.bound
+        self.shelf = shelf
         self.keep = bound.schema.meta.get("history_keep")
         lifetime = bound.schema.meta.get("history_for")
-        self.oldest = None if lifetime is None else bound.backend.clock() - lifetime
+        now = bound.backend.clock()
+        self.oldest = None if lifetime is None else now - lifetime
+        seen, dead = bound.chain.visibility(bound.chain.revealed), bound.chain.evict
+        self.visible = None if seen == TRUE else bound.visible(now, bound.chain.revealed)
+        self.long_gone = None if bound.dead is None or self.oldest is None else bound.dead({"now": self.oldest})
+        asked = [*([] if self.visible is None else [seen]), *([] if self.long_gone is None or dead is None else [dead])]
+        self.names = {path[0] for expr in asked for path in paths(expr)}
         self.row: str | None = None
+        self.replaced: datetime | None = None
+        self.seen, self.done = 0, False
+
+    def revisions(self) -> QueryBuilder[dict[str, Any]]:
+        """Of each row the newest first, with the values only if they are needed."""
+        query = self.bound.backend.query(StoredRevision).filter(row__startswith=rows_of(self.bound.schema.entity))
+        wanted = ("row", "number", "at", "deleted", *(("values",) if self.names else ()))
+        return query.order_by("row", "-number").select(*wanted)
 
     def reached(self, found: Mapping[str, Any]) -> bool:
         """Whether this one may go, and with it all that are older. The newest goes only if it is an old deletion."""
         if found["row"] != self.row:
-            self.row, self.seen, self.done = found["row"], 0, False
-            self.replaced = found["at"] if found["deleted"] else None
+            self._begin(found)
         self.seen += 1
         too_many = self.keep is not None and self.seen > self.keep
         too_old = self.oldest is not None and self.replaced is not None and self.replaced < self.oldest
@@ -122,6 +137,14 @@ class Expiry:
         first = (too_many or too_old) and not self.done
         self.done = self.done or first
         return first
+
+    def _begin(self, newest: Mapping[str, Any]) -> None:
+        values = self.shelf.some(newest, self.names) if self.names else {}
+        self.row, self.seen = newest["row"], 0
+        self.done = self.visible is not None and not self.visible(values)
+        self.replaced = newest["at"] if newest["deleted"] else None
+        if self.replaced is None and self.long_gone is not None and self.long_gone(values):
+            self.replaced = LONG_AGO
 
     def upto(self, found: Mapping[str, Any]) -> QueryBuilder[StoredRevision]:
         query = self.bound.backend.query(StoredRevision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,13 +57,15 @@ class Shelf:
     """Puts the rows of one model on one backend into revisions, and takes them out again.
 
     Values are kept as JSON of what they mean, so that they can be read when the store or the model has changed. What
-    an extension allows no filter on (it is encrypted) is kept as it is stored, so that it is no less safe here.
+    an extension allows no filter on (it is encrypted) is kept as it is stored, so that it is no less safe here. What
+    follows from other fields is left out.
     """
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
         self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
         self.secret = {name for name, treatment in bound.chain.opaque.items() if treatment == "refuse"}
+        self.kept = [name for name in bound.schema.fields if name not in self.secret | bound.chain.derived.keys()]
 
     def row(self, key: tuple[Any, ...]) -> str:
         """Entity and key as text; different keys give different texts, whatever is in them."""
@@ -76,7 +78,7 @@ class Shelf:
         fields = self.bound.schema.fields
         sealed = {name: value for name, value in record.items() if name in self.secret or name not in fields}
         return {
-            "values": {name: self._encoded(name, values[name]) for name in fields if name not in self.secret},
+            "values": {name: self._encoded(name, values[name]) for name in self.kept},
             "sealed": {name: _bare(value) for name, value in sealed.items()} if self.secret else {},
         }
 
@@ -88,7 +90,7 @@ class Shelf:
         values: dict[str, Any] = {}
         for name, spec in self.bound.schema.fields.items():
             if name in stored.values:
-                values[name] = self._decoded(name, stored)
+                values[name] = self._decoded(name, stored.values[name], stored.number, stored.row)
             elif name not in stored.sealed and spec.has_default:
                 values[name] = spec.make_default()
         if stored.sealed:
@@ -99,16 +101,23 @@ class Shelf:
         codec = self.codecs.get(name)  # none for a rendered key, which is text
         return value if codec is None or codec.encode is None or value is None else codec.encode(value)
 
-    def _decoded(self, name: str, stored: StoredRevision) -> Any:
-        value, decode = stored.values[name], self.codecs[name].decode
+    def some(self, found: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """The python values of these fields, as far as a revision, given as a dict, has them."""
+        there = found["values"]
+        return {
+            name: self._decoded(name, there[name], found["number"], found["row"]) for name in names if name in there
+        }
+
+    def _decoded(self, name: str, value: Any, number: int, row: str) -> Any:
+        decode = self.codecs[name].decode
         try:
             return value if decode is None or value is None else decode(value)
         except Exception as error:
             raise CorruptRecordError(
-                f"{self.bound.schema.name}.{name} of revision {stored.number} does not decode: {error}",
+                f"{self.bound.schema.name}.{name} of revision {number} does not decode: {error}",
                 field=name,
                 model=self.bound.model,
-                key=stored.row,
+                key=row,
             ) from error
 
     def _unsealed(self, values: Mapping[str, Any], stored: StoredRevision) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mixstore.cli.importing import path_of
-from mixstore.cli.inspection import inspect
+from mixstore.cli.inspection import Inspection, inspect
 from mixstore.cli.screen import INDENT, Screen, grid
 
 if TYPE_CHECKING:
@@ -19,13 +21,20 @@ Modules = Annotated[
 ]
 
 
-def check(modules: Modules = None) -> None:
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable: an object with `models` and `mistakes`.")]
+
+
+def check(modules: Modules = None, as_json: AsJson = False) -> None:
     """Bind every model, show its chain, and report all mistakes in modules, plugins, settings and models.
 
     Besides the modules, those of the models in the config's [models] are looked at. No store is asked anything.
+    Exit code 1 if there is a mistake.
     """
-    screen = Screen()
     found = inspect(modules or [])
+    if as_json:
+        typer.echo(json.dumps(_as_object(found), indent=2, ensure_ascii=False))
+        raise typer.Exit(1 if found.mistakes else 0)
+    screen = Screen()
     for bound in found.bounds:
         _show_chain(screen, bound)
     found.show_mistakes(screen)
@@ -39,6 +48,18 @@ def check(modules: Modules = None) -> None:
     screen.good(summary)
     if not found.bounds:
         screen.show("Name the modules that define the models: mixstore check app.models")
+
+
+def _as_object(found: Inspection) -> dict[str, Any]:
+    models = [
+        {
+            "model": path_of(bound.model),
+            "backend": {"kind": bound.backend.backend_name, "name": bound.backend.config_name},
+            "extensions": [asdict(entry) for entry in bound.chain.entries],
+        }
+        for bound in found.bounds
+    ]
+    return {"models": models, "mistakes": [one._asdict() for one in found.mistakes]}
 
 
 def _show_chain(screen: Screen, bound: Bound) -> None:

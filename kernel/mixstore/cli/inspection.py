@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.binding import bound_of
 from mixstore.cli.importing import Mistake, imported, model_named, path_of, search_here, told
-from mixstore.errors import nearest
+from mixstore.errors import SettingsError
+from mixstore.extension import ANY_BACKEND
 from mixstore.mixin import Mixin
 from mixstore.registry import Registry, current
-from mixstore.selection import candidates
+from mixstore.selection import Candidate, best_of, candidates, options_of, place_of, unknown
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -36,19 +37,29 @@ def inspect(modules: Sequence[str]) -> Inspection:
     """Import the modules and those of the models in the config, look at plugins and settings, bind every model."""
     registry = current()
     before = set(registry.models)
-    found = Inspection(mistakes=list(_surroundings(modules, registry)))
+    mistakes = list(_surroundings(modules, registry))
     models = [model for model in registry.models if model not in before or _inside(model, modules)]
+    mistakes += _extensions(registry, models)
+    found = Inspection()
     for model in models:
         try:
             found.bounds.append(bound_of(model))
         except Exception as error:
-            found.mistakes.append(Mistake(path_of(model), told(error)))
-    found.mistakes += _extension_names(registry, models)
+            mistakes += _mistakes(path_of(model), error)
+    found.mistakes = list(dict.fromkeys(mistakes))  # a wrong setting is one mistake, however many models it concerns
     return found
 
 
 def _inside(model: type, modules: Iterable[str]) -> bool:
     return any(f"{model.__module__}.".startswith(f"{name}.") for name in modules)
+
+
+def _mistakes(where: str, error: BaseException) -> Iterator[Mistake]:
+    """An error as mistakes: those that it lists, or itself at this place."""
+    listed = getattr(error, "mistakes", ()) if isinstance(error, SettingsError) else ()
+    yield from (Mistake(*one) for one in listed)
+    if not listed:
+        yield Mistake(where, told(error))
 
 
 def _surroundings(modules: Iterable[str], registry: Registry) -> Iterator[Mistake]:
@@ -62,6 +73,11 @@ def _surroundings(modules: Iterable[str], registry: Registry) -> Iterator[Mistak
     settings = registry.settings
     for path in settings.models:
         yield from model_named(path, settings)
+    try:
+        registry.load_plugins()
+    except SettingsError as error:
+        yield from _mistakes("", error)
+        return  # no backend can be made without the plugins that are required
     for name in settings.backends:
         try:
             registry.backend(name)
@@ -69,16 +85,24 @@ def _surroundings(modules: Iterable[str], registry: Registry) -> Iterator[Mistak
             yield Mistake(settings.where("backends", name, "url"), told(error))
 
 
-def _extension_names(registry: Registry, models: Iterable[type]) -> Iterator[Mistake]:
-    """Names in `[backends.NAME.extensions]` that no extension has."""
-    known = {one.name for owner in (*models, *_below(Mixin)) for one in candidates(owner, (), ())}
-    known.update(registry.extensions)
+def _extensions(registry: Registry, models: Iterable[type]) -> Iterator[Mistake]:
+    """What is wrong in `[backends.NAME.extensions]`: names that no extension has, and options of all that have one.
+
+    Also of extensions that no model uses, as far as they are imported.
+    """
+    found = [one for owner in (*models, *_below(Mixin)) for one in candidates(owner, (), ())]
+    found += [Candidate(name, one, one, 0) for name, several in registry.extensions.items() for one in several]
+    known = {one.name for one in found}
     for backend, settings in registry.settings.backends.items():
         for key in ("enable", "disable", "apply", "options"):
             for name in getattr(settings.extensions, key) or ():
                 if name not in known:
-                    where = registry.settings.where("backends", backend, "extensions", key)
-                    yield Mistake(where, f"there is no extension {name!r}, {nearest(name, known)}")
+                    fitting = registry.extensions if key == "apply" else known
+                    yield Mistake(place_of(registry, backend, key), unknown(name, fitting))
+        kind = registry.named[backend].backend_name if backend in registry.named else ANY_BACKEND
+        for name, one in best_of(found, kind).items():
+            if name in settings.extensions.options:
+                yield from (Mistake(*wrong) for wrong in options_of(registry, backend, one)[1])
 
 
 def _below(base: type[Any]) -> Iterator[type[Any]]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, HttpUrl
 
 from mixstore import Field, Key, Model, partition_key, sort_key
-from mixstore.testing.mixins import Hideable, Locked, Mortal, Stamped
+from mixstore.testing.mixins import Freeing, Hideable, Locked, Mortal, Stamped
 
 
 class Color(Enum):
@@ -56,6 +56,13 @@ class Contact(Person):
     """A person whose e-mail is nobody else's."""
 
     email: str | None = Field(None, unique=True)
+
+
+class Car(Freeing, Model):
+    """A plate is nobody's once its car is gone."""
+
+    id: str = Field(primary_key=True)
+    plate: str | None = Field(None, unique=True)
 
 
 class Account(Model):

@@ -1,4 +1,4 @@
-"""The pytest plugin: what the conformance classes need of a run.
+"""The pytest plugin: the fixtures for users, and what the conformance classes need of a run.
 
 It is loaded by `_mixstore_pytest` as soon as a test module has imported mixstore.
 It may import that, but nothing that is slower.
@@ -13,7 +13,10 @@ import pytest
 
 import mixstore
 from mixstore.testing.conformance import Conformance
+from mixstore.testing.fixtures import mixstore_backend, mixstore_clock
 from mixstore.testing.gaps import reason_of, unmatched
+
+__all__ = ["mixstore_backend", "mixstore_clock"]
 
 
 @pytest.fixture(scope="class")

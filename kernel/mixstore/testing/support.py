@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
-from pydantic import BaseModel
 
 from mixstore import MixstoreError
+from mixstore.testing.answers import same
 from mixstore.testing.clock import NOON, UTC, Clock
 
 __all__ = [
@@ -74,22 +74,6 @@ def refusal(call: Callable[[], Any]) -> Any:
     except MixstoreError as error:
         return error
     return None
-
-
-def same(found: Any, expected: Any) -> bool:
-    """Equal, and of the same types all the way down: True is not 1, and 1 is not 1.0."""
-    if type(found) is not type(expected) or found != expected:
-        return False
-    if isinstance(expected, dict):
-        keys = {(type(key), key) for key in expected}
-        return keys == {(type(key), key) for key in found} and all(same(found[key], expected[key]) for key in expected)
-    if isinstance(expected, (list, tuple)):
-        return all(map(same, found, expected))
-    if isinstance(expected, (set, frozenset)):
-        return {(type(one), one) for one in found} == {(type(one), one) for one in expected}
-    if isinstance(expected, BaseModel):
-        return same(vars(found), vars(expected))
-    return True
 
 
 def paged(question: Any, size: int) -> list[Any]:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mixstore import Backend, Capability, DuplicateKeyError, Field, Model
+from mixstore import Backend, Capability, DuplicateKeyError
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.mixins import Freeing
+from mixstore.testing.models import Car
 from mixstore.testing.support import Use, ids
 from mixstore.testing.tags import EXTENSIONS, atomic, needs
 
 freeing = needs(Capability.UNIQUE, Capability.PARTIAL_UNIQUE, EXTENSIONS)
-
-
-class Car(Freeing, Model):
-    """A plate is nobody's once its car is gone."""
-
-    id: str = Field(primary_key=True)
-    plate: str | None = Field(None, unique=True)
 
 
 class FreedCases(Conformance):

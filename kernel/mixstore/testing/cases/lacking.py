@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from mixstore import Backend, Capability, ConfigurationError, Model, UnsupportedOperationError, add_to
-from mixstore.testing.cases.freed import Car
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.models import Account, Contact, Document, Entry, IndexedThing, Page, Session
+from mixstore.testing.models import Account, Car, Contact, Document, Entry, IndexedThing, Page, Session
 from mixstore.testing.support import Use, awaited, ids, refusal
 from mixstore.testing.tags import EXTENSIONS, missing
 

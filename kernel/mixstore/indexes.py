@@ -1,0 +1,233 @@
+"""Secondary indexes: other ways to find the rows of a model, declared in Meta or by marked methods.
+
+`GSI("by_tenant", partition="TENANT#{tenant_id}", sort="{created_at}")` names a second key. It is data: a backend makes
+of it what it has (a global secondary index, an index of columns, a dict), and its planner asks the `KeyShape` whether
+the index serves a query. A row of which a part of that key is missing or None is not in the index: it is sparse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from mixstore.errors import SchemaError, ValidationError, nearest
+from mixstore.expressions import Compare, Expr, conjunction
+from mixstore.keymaking import KeyMaker, by_methods, by_templates
+from mixstore.keyranges import KeyShape
+from mixstore.keys import Template, both, mark, marked
+
+if TYPE_CHECKING:
+    from mixstore.schema import ModelSchema
+    from mixstore.write import KeyValue
+
+F = TypeVar("F", bound=Callable[..., Any])
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What an index holds of a row beside its own key and that of the row: all, nothing, or `fields`."""
+
+    kind: Literal["all", "keys_only", "include"]
+    fields: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"INCLUDE({', '.join(map(repr, self.fields))})" if self.fields else self.kind.upper()
+
+
+ALL = Projection("all")
+"""The index holds whole rows."""
+KEYS_ONLY = Projection("keys_only")
+"""The index holds the primary key and its own."""
+
+
+def INCLUDE(*fields: str) -> Projection:
+    """The index holds these fields beside the keys."""
+    if not fields or not all(isinstance(name, str) for name in fields):
+        raise SchemaError('INCLUDE() takes the names of fields: INCLUDE("title", "stars")')
+    return Projection("include", tuple(dict.fromkeys(fields)))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class GSI:
+    """A secondary index of a partition and, optionally, a sort template; `Meta.indexes = [GSI(...)]`."""
+
+    name: str
+    partition: Template
+    sort: Template | None
+    projection: Projection
+
+    def __init__(self, name: str, partition: str, sort: str | None = None, projection: Projection = ALL) -> None:
+        if not isinstance(projection, Projection):
+            raise SchemaError(
+                f"GSI {name!r}: a projection is ALL, KEYS_ONLY or INCLUDE(...), not {type(projection).__name__}"
+            )
+        object.__setattr__(self, "name", _checked_name(name))
+        object.__setattr__(self, "partition", Template(partition))
+        object.__setattr__(self, "sort", None if sort is None else Template(sort))
+        object.__setattr__(self, "projection", projection)
+        if not self.fields:
+            raise SchemaError(f"{self!r} uses no field, so that all rows would share one key")
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of all fields used, each once: those of the partition first."""
+        return tuple(dict.fromkeys(self.partition.fields + (self.sort.fields if self.sort else ())))
+
+    def __repr__(self) -> str:
+        sort = f", sort={self.sort.source!r}" if self.sort else ""
+        return f"GSI({self.name!r}, partition={self.partition.source!r}{sort}, projection={self.projection!r})"
+
+
+def gsi_partition_key(name: str) -> Callable[[F], F]:
+    """Marks the instance method that computes the partition key of the index `name`; None: the row is not in it."""
+    return _marker(name, "partition_key")
+
+
+def gsi_sort_key(name: str) -> Callable[[F], F]:
+    """Marks the instance method that computes the sort key of the index `name`, whose partition key has one too."""
+    return _marker(name, "sort_key")
+
+
+def _marker(name: Any, role: str) -> Callable[[F], F]:
+    if not isinstance(name, str):
+        raise SchemaError(f'@gsi_{role} takes the name of an index: @gsi_{role}("by_tenant")')
+    _checked_name(name)
+    return lambda method: mark(method, role, name)
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SchemaError(f"{name!r} can't be the name of an index", hint="letters, digits, '_', '-' and '.'")
+    return name
+
+
+class IndexSpec:
+    """One index of a model, compiled.
+
+    partition, sort: its templates; both None where methods compute the key. shape: what planners ask, None likewise.
+    fields: those that the templates use. projected: the fields that it holds, None for all.
+    key_from: the key that python values make, (partition,) or (partition, sort); None if the row is not in the index;
+    ValidationError as for primary keys.
+    """
+
+    __slots__ = (
+        "fields",
+        "has_sort",
+        "key_from",
+        "name",
+        "partition",
+        "present",
+        "projected",
+        "projection",
+        "shape",
+        "sort",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        key_from: KeyMaker,
+        has_sort: bool,
+        projection: Projection = ALL,
+        shape: KeyShape | None = None,
+        keys: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self.key_from = key_from
+        self.has_sort = has_sort
+        self.shape = shape
+        self.partition = None if shape is None else shape.partition
+        self.sort = None if shape is None else shape.sort
+        self.fields = () if shape is None else shape.fields
+        self.projection = projection
+        self.projected: frozenset[str] | None = (
+            None if projection.kind == "all" else frozenset((*keys, *self.fields, *projection.fields))
+        )
+        missing = (self.mark,) if shape is None else shape.nullable
+        self.present: Expr = conjunction(*[Compare((name,), "isnull", False) for name in missing])
+        """What tells whether a row is in the index; TRUE if all rows are."""
+
+    @property
+    def mark(self) -> str:
+        """Under which name a row's values tell its key in an index whose key methods compute; no field is called so."""
+        return f"_gsi_{self.name}"
+
+    def key_as_read(self, values: Mapping[str, Any]) -> KeyValue | None:
+        """`key_from` for a row that is stored already: an older one, which can't make a key, is not in the index."""
+        try:
+            return self.key_from(values)
+        except ValidationError:
+            return None
+
+    def covers(self, fields: Iterable[str] | None) -> bool:
+        """Whether the index holds all of these fields; None asks for whole rows."""
+        return self.projected is None or (fields is not None and self.projected.issuperset(fields))
+
+    def __repr__(self) -> str:
+        return f"<IndexSpec {self.name}>"
+
+
+def check_indexes(where: str, indexes: Iterable[Any]) -> None:
+    """What Meta.indexes alone can get wrong: SchemaError for what is no GSI and for names that are not told apart."""
+    seen: dict[str, str] = {}
+    for one in indexes:
+        if not isinstance(one, GSI):
+            raise SchemaError(f"{where} holds GSI(...) only, not {one!r}")
+        if one.name.lower() in seen:
+            also = "" if seen[one.name.lower()] == one.name else f" (there is {seen[one.name.lower()]!r})"
+            raise SchemaError(f"{where} names two indexes {one.name!r}{also}; case does not tell them apart")
+        seen[one.name.lower()] = one.name
+
+
+def indexes_of(schema: ModelSchema) -> dict[str, IndexSpec]:
+    """The indexes of a model by name: those of Meta, then those that methods make."""
+    declared: tuple[GSI, ...] = tuple(schema.meta.get("indexes", ()))
+    found = {one.name: _by_templates(schema, one) for one in declared}
+    for spec in _by_methods(schema):
+        same = next((name for name in found if name.lower() == spec.name.lower()), None)
+        if same is not None:
+            raise SchemaError(
+                f"{schema.name}: the index {spec.name!r} is declared twice, by Meta.indexes or other methods as well",
+                model=schema.model,
+                hint="a template or methods, not both; case does not tell names apart",
+            )
+        found[spec.name] = spec
+    return found
+
+
+def _by_templates(schema: ModelSchema, one: GSI) -> IndexSpec:
+    where = f"{schema.name}.Meta.indexes: {one.name}"
+    types = {name: spec.type for name, spec in schema.fields.items()}
+    templates = [one.partition] if one.sort is None else [one.partition, one.sort]
+    for template in templates:
+        template.check(where, types)
+    for name in one.fields:
+        if not types[name].orderable:
+            raise SchemaError(f"{where}: {name!r} has values of several kinds and can't be part of a key")
+    for name in one.projection.fields:
+        if name not in types:
+            raise SchemaError(f"{where}: INCLUDE names no field: {name!r}", hint=nearest(name, types))
+    make = by_templates(schema.model, f"{schema.name}, index {one.name}", templates)
+    shape = KeyShape(one.partition, one.sort, types)
+    return IndexSpec(one.name, make, one.sort is not None, one.projection, shape, schema.key_fields)
+
+
+def _by_methods(schema: ModelSchema) -> Iterator[IndexSpec]:
+    roles: dict[str, dict[str, str]] = {}
+    for (role, index), method in marked(schema.model).items():
+        if index is not None:
+            roles.setdefault(index, {})[role] = method
+    for index, found in roles.items():
+        names = both(schema.model, found, "gsi_", f"({index!r})")
+        methods: list[Callable[[Any], Any]] = [getattr(schema.model, name) for name in names]
+        make = by_methods(schema.model, methods, schema.fields)
+        yield IndexSpec(index, make, len(methods) == 2)
+
+
+def index_keys(indexes: Mapping[str, IndexSpec], values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """`{"by_tenant": {"gsi_pk": ..., "gsi_sk": ...}}` of a row's values; one that it is not in is left out."""
+    found = ((name, spec.key_from(values)) for name, spec in indexes.items())
+    return {name: dict(zip(("gsi_pk", "gsi_sk"), key, strict=False)) for name, key in found if key is not None}
