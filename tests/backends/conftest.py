@@ -9,6 +9,7 @@ import pytest
 
 import mixstore
 from mixstore import Backend, Model
+from mixstore.testing.tags import MARK, lacks
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.shared.support import Clock
@@ -34,9 +35,12 @@ def registry() -> Iterator[None]:
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """An empty backend of each kind; closed at the end."""
     with BACKENDS[request.param](request) as made:
-        for mark in request.node.iter_markers("needs"):
-            if mark.args[0] not in made.capabilities:
-                pytest.skip(f"{made.backend_name} does not declare {mark.args[0].name}")
+        for what in [
+            what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args
+        ]:
+            lacking = lacks(made, what)
+            if lacking is not None:
+                pytest.skip(f"{made.backend_name} {lacking}")
         yield made
 
 
