@@ -40,6 +40,7 @@ EXTENSION_EXTRAS = {
     "geo": {"shapely"},
     "otel.py": {"opentelemetry"},
     "plugin.py": {"typer"},
+    "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
     "dynamodb": {"boto3", "botocore"},

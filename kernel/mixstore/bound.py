@@ -228,6 +228,12 @@ class Bound:
 
         return lambda row: self.values_from_record(self.stored_of(row))
 
+    def stored_values(self, row: Any) -> dict[str, Any]:
+        """The python values of a row as they are stored, before `after_read`: what filters, orders and cursors see."""
+        if not self.chain.after_read:
+            return self.values_from_row(row)
+        return self.decode(self.plain_record(self.stored_of(row)))
+
     def values_from_record(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """The python values of a record in the stored form."""
         values = self.decode(self.plain_record(stored))

@@ -171,8 +171,8 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
 
 
 def told(bound: Bound, row: Any) -> dict[str, Any]:
-    """A row's values, with its rendered key where that is not made of fields, and what methods make of it."""
-    values = bound.values_from_row(row)
+    """A row's values as stored, with its rendered key where that is not made of fields, and what methods make of it."""
+    values = bound.stored_values(row)
     for spec in bound.schema.computed_indexes:
         values[spec.mark] = spec.key_as_read(values)
     if bound.schema.hidden_key:

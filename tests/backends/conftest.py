@@ -13,6 +13,7 @@ import pytest
 
 import mixstore
 from mixstore import Backend, Model
+from mixstore.testing.tags import MARK, lacks
 from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
@@ -126,9 +127,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if reason is not None:
         pytest.skip(reason)
     with BACKENDS[request.param](request) as made:
-        for mark in request.node.iter_markers("needs"):
-            if mark.args[0] not in made.capabilities:
-                pytest.skip(f"{made.backend_name} does not declare {mark.args[0].name}")
+        for what in [
+            what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args
+        ]:
+            lacking = lacks(made, what)
+            if lacking is not None:
+                pytest.skip(f"{made.backend_name} {lacking}")
         yield made
 
 

@@ -14,7 +14,6 @@ from mixstore import (
     BackendExtension,
     Capability,
     ConfigurationError,
-    DuplicateKeyError,
     Field,
     Mixin,
     Model,
@@ -68,71 +67,6 @@ GONE = "it's gone?"
 def use(model: type[Any], backend: Backend) -> None:
     model.bind(backend)
     backend.initialize(model)
-
-
-def test_a_row_that_frees_its_values_is_in_nobodys_way(backend):
-    use(Car, backend)
-    Car.create(id="a", plate="X", stage=GONE)
-    Car.create(id="b", plate="X", stage=GONE)
-    assert Car.create(id="c", plate="X").id == "c"
-
-
-def test_rows_that_hold_their_values_still_exclude_each_other(backend):
-    use(Car, backend)
-    Car.create(id="a", plate="X")
-    with pytest.raises(DuplicateKeyError) as caught:
-        Car.create(id="b", plate="X")
-    assert caught.value.field == "plate"
-
-
-def test_an_update_frees_and_takes_values_again(backend):
-    use(Car, backend)
-    first = Car.create(id="a", plate="X")
-    first.update(stage=GONE)
-    second = Car.create(id="b", plate="X")
-    with pytest.raises(DuplicateKeyError):
-        first.update(stage="here")
-    second.delete()
-    assert first.update(stage="here").stage == "here"
-    with pytest.raises(DuplicateKeyError):
-        Car.create(id="c", plate="X")
-
-
-def test_a_freed_row_that_changes_or_goes_leaves_the_holder_alone(backend):
-    use(Car, backend)
-    freed = Car.create(id="a", plate="X", stage=GONE)
-    Car.create(id="b", plate="X")
-    freed.update(plate="Y")
-    freed.update(plate="X")
-    freed.delete()
-    with pytest.raises(DuplicateKeyError):
-        Car.upsert(id="c", plate="X")
-    assert Car.get(plate="X").id == "b"
-
-
-def test_a_transaction_that_fails_takes_back_what_it_freed(backend):
-    use(Car, backend)
-    car = Car.create(id="a", plate="X")
-    Car.create(id="z")
-
-    def free_it_and_fail() -> None:
-        with backend.transaction():
-            car.update(stage=GONE)
-            Car.create(id="z")
-
-    with pytest.raises(DuplicateKeyError):
-        free_it_and_fail()
-    with pytest.raises(DuplicateKeyError):
-        Car.create(id="b", plate="X")
-
-
-def test_queries_by_the_field_find_freed_rows_too(backend):
-    use(Car, backend)
-    Car.create(id="a", plate="X", stage=GONE)
-    Car.create(id="b", plate="X")
-    question = Car.where(plate="X").order_by("id")
-    assert [car.id for car in question] == ["a", "b"]
-    assert question.count() == 2
 
 
 def test_sqlite_says_that_its_index_does_not_serve_freed_rows():

@@ -35,15 +35,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def python(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds the two wheels and what they depend on, nothing else."""
+    """The interpreter of an environment that holds the two wheels, what they depend on, and what tests of them need."""
     folder = tmp_path_factory.mktemp("environment")
     pip_is_here = find_spec("pip") is not None  # it then installs into the other environment, which needs none
     venv.create(folder, with_pip=not pip_is_here)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = (sys.executable, "-m", "pip", "--python", python) if pip_is_here else (python, "-m", "pip")
-    done = call(*pip, "install", "--quiet", "--no-compile", "--retries", "2", *wheels, cwd=folder)
+    mixstore, stranger = wheels
+    wanted = (f"{mixstore}[testing]", stranger)
+    done = call(*pip, "install", "--quiet", "--no-compile", "--retries", "2", *wanted, cwd=folder)
     if done.returncode and OFFLINE.search(done.stderr):
-        pytest.skip("the package index can't be reached, and a fresh environment needs pydantic and pluggy from it")
+        pytest.skip("the package index can't be reached, and a fresh environment needs pydantic and pytest from it")
     assert done.returncode == 0, done.stdout + done.stderr
     return python
 

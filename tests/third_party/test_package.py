@@ -18,8 +18,8 @@ def files_of(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def test_the_wheel_of_mixstore_ships_the_types_of_its_three_packages(wheels):
-    packages = {"mixstore", "mixstore_backends", "mixstore_extensions"}
+def test_the_wheel_of_mixstore_ships_the_types_of_its_packages(wheels):
+    packages = {"mixstore", "_mixstore_pytest", "mixstore_backends", "mixstore_extensions"}
     files = files_of(wheels[0])
     assert {f"{package}/py.typed" for package in packages} <= files
     assert {file.partition("/")[0] for file in files} == {*packages, "mixstore-0.1.0.dist-info"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-NOON = datetime(2025, 6, 1, 12, tzinfo=timezone.utc)
+UTC = timezone.utc
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
 class Clock:

@@ -1,7 +1,45 @@
-"""The pytest plugin, loaded by its entry point: no conftest is needed."""
+"""The pytest plugin: the fixtures for users, and what the conformance classes need of a run.
+
+It is loaded by `_mixstore_pytest` as soon as a test module has imported mixstore.
+It may import that, but nothing that is slower.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+import mixstore
+from mixstore.testing.conformance import Conformance
 from mixstore.testing.fixtures import mixstore_backend, mixstore_clock
+from mixstore.testing.gaps import reason_of, unmatched
 
 __all__ = ["mixstore_backend", "mixstore_clock"]
+
+
+@pytest.fixture(scope="class")
+def _mixstore_registry() -> Iterator[None]:
+    """One registry a class, since finding plugins and settings takes longer than most cases."""
+    with mixstore.registry():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector: Any, name: str) -> Generator[None, Any, Any]:
+    """Expect the gaps of a conformance class to fail, and to fail the run if they don't."""
+    made = yield
+    owner = getattr(collector, "cls", None)
+    if not isinstance(made, list) or owner is None or not issubclass(owner, Conformance) or not owner.gaps:
+        return made
+    unknown = unmatched(owner.gaps, name, [item.name for item in made])
+    if unknown is not None:
+        told = ", ".join(item.name for item in made)
+        raise collector.CollectError(f"{owner.__name__}.gaps: there is no case {unknown!r}, but {told}")
+    for item in made:
+        reason = reason_of(owner.gaps, name, item.name)
+        if reason is not None:
+            strict = f"{reason} [if it passes it is mended: remove it from {owner.__name__}.gaps]"
+            item.add_marker(pytest.mark.xfail(reason=strict, strict=True))
+    return made

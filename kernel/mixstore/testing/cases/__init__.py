@@ -1,0 +1,1 @@
+"""The cases, a class a subject; `BackendConformance` is all of them."""
