@@ -58,26 +58,17 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
 
 CANT: dict[str, dict[str, str]] = {
     "dynamodb": {
-        "test_deeply_nested_values_are_held_or_refused_by_name[dynamodb-50]": "DynamoDB nests 32 levels deep",
-        "test_large_values_are_held[dynamodb]": "an item of DynamoDB holds 400 KB",
-        "test_every_plain_kind_orders_by_its_meaning[dynamodb-real-values2]": "its numbers end at 1e126",
-        "test_fields_may_have_any_name[dynamodb]": "it also searches, and DynamoDB has no FULL_TEXT",
-        "test_entities_may_have_any_name_or_are_refused_by_it": "it also searches, and DynamoDB has no FULL_TEXT",
-        "test_decimals_are_never_rounded[dynamodb]": "a number of DynamoDB has 38 digits",
-        "test_a_number_that_the_engine_cannot_hold_is_refused[dynamodb]": "DynamoDB holds what takes more than 64 bits",
-        "test_an_index_that_is_added_later_has_the_rows_that_were_there[dynamodb]": (
+        "test_decimals_are_never_rounded": "a number of DynamoDB has 38 digits",
+        "test_a_number_that_the_engine_cannot_hold_is_refused": "DynamoDB holds what takes more than 64 bits",
+        "test_an_index_that_is_added_later_has_the_rows_that_were_there": (
             "an index whose templates change needs reindex()"
         ),
-        "test_rows_that_a_new_index_can_not_hold_are_found_all_the_same[dynamodb]": (
+        "test_rows_that_a_new_index_can_not_hold_are_found_all_the_same": (
             "what has no key in an index of DynamoDB is not in it"
         ),
     },
 }
-"""backend -> test (with its parameters, or all of it) -> why it can't hold there."""
-if not os.environ.get("MIXSTORE_TEST_DYNAMODB"):
-    CANT["dynamodb"]["test_queries_while_others_write_see_every_lasting_row"] = (
-        "in this process each reader waits for all others: minutes"
-    )
+"""backend -> test -> why it can't hold there."""
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +113,7 @@ def registry() -> Iterator[None]:
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """An empty backend of each kind; closed at the end."""
-    known = CANT.get(request.param, {})
-    reason = known.get(request.node.name) or known.get(request.node.originalname)
+    reason = CANT.get(request.param, {}).get(request.node.originalname)
     if reason is not None:
         pytest.skip(reason)
     with BACKENDS[request.param](request) as made:
