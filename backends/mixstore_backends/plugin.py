@@ -28,6 +28,7 @@ class LazyBackend(NamedTuple):
 
 @hookimpl
 def mixstore_register_backends(register: Callable[[str, BackendFactory], None]) -> None:
-    """`memory://` and `sqlite:///file`."""
+    """`memory://`, `sqlite:///file` and `dynamodb://table`."""
     register("memory", LazyBackend("mixstore_backends.memory", "InMemoryBackend"))
     register("sqlite", LazyBackend("mixstore_backends.sqlite", "SQLiteBackend"))
+    register("dynamodb", LazyBackend("mixstore_backends.dynamodb", "DynamoDBBackend"))

@@ -40,6 +40,8 @@ class Capability(enum.Flag):
     """An update adds to numbers inside the engine, Decimals exactly, and alone tells the row as it is then."""
     FULL_TEXT = enum.auto()
     """`search()` over searchable fields."""
+    SECONDARY_INDEXES = enum.auto()
+    """Equality on the partition of an index that `Meta.indexes` declares doesn't scan."""
 
 
 def utc_now() -> datetime:

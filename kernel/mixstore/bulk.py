@@ -10,7 +10,7 @@ from mixstore.chain import REWRITE
 from mixstore.errors import BackendUnavailableError, ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
-from mixstore.pages import stream
+from mixstore.pages import walk
 from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import by_key, fetch
@@ -81,7 +81,7 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
             if sliced:
                 instances = yield from fetch(bound, asked)
             else:
-                instances, state = yield from stream(bound, asked, state)
+                instances, state = yield from walk(bound, asked, state)
             for instance in instances:
                 written += yield from _write_one(bound, query, instance, changes)
             if state is None:

@@ -151,7 +151,7 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
     for option, capability, names in (
         ("index", Capability.INDEXES, schema.indexed),
         ("searchable", Capability.FULL_TEXT, schema.searchable),
-        ("indexes", Capability.INDEXES, tuple(schema.indexes)),
+        ("indexes", Capability.SECONDARY_INDEXES, tuple(schema.indexes)),
     ):
         if names and capability not in backend.capabilities:
             hints.append(Entry(option, None, "inactive", f"{', '.join(names)}: the backend lacks {capability.name}"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from mixstore.backend import Capability
 from mixstore.expressions import After, conjunction
 from mixstore.places import cursor_at, place_of
 from mixstore.query import Page, Query
-from mixstore.reads import by_key, rows_of, shown, told, with_key
+from mixstore.reads import by_key, rows_of, shown, told, unordered, with_key
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -44,3 +45,16 @@ def stream(bound: Bound, query: Query, state: Any) -> Steps:
     done = len(rows) < size or left == 0
     following = None if done else (place_of(order, told(bound, rows[-1])), left)
     return shown(bound, query, rows), following
+
+
+def walk(bound: Bound, query: Query, state: Any) -> Steps:
+    """As `stream`, in whatever order the engine has its rows, for whoever asks for none.
+
+    An engine that does not sort would read all rows for each page of an order; its own pages it reads once.
+    """
+    if Capability.ORDERED in bound.backend.capabilities:
+        return (yield from stream(bound, query, state))
+    plan, matches = unordered(bound, query) if state is None else state
+    answer = yield plan
+    rows = [row for row in answer.rows if matches is None or matches(told(bound, row))]
+    return shown(bound, query, rows), None if answer.more is None else (answer.more, matches)

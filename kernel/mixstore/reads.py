@@ -24,7 +24,7 @@ from mixstore.registry import current
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
-    from mixstore.expressions import Expr
+    from mixstore.expressions import Expr, Matcher
     from mixstore.planned import QueryPlan
 
 Steps = Generator[Any, Any, Any]
@@ -113,6 +113,14 @@ def rows_of(bound: Bound, query: Query) -> Steps:
         found.sort(key=lambda pair: key(pair[0]))
     end = None if finished.limit is None else finished.offset + finished.limit
     return [row for _, row in found[finished.offset : end]]
+
+
+def unordered(bound: Bound, query: Query) -> tuple[QueryPlan, Matcher | None]:
+    """The plan of all rows of a query in no order, and what its rows must fulfil besides; None if nothing."""
+    finished, kept = _finished(bound, query)
+    plan = _compiled(bound, finished, kept)
+    residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
+    return plan, None if residual == TRUE else matcher(residual)
 
 
 def _compiled(bound: Bound, query: Query, kept: Expr) -> QueryPlan:
@@ -277,7 +285,7 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
         return []
     if bound.schema.indexes[name].shape is None:
         return [f"methods compute the keys of {name}, so mixstore looks at all rows that the rest of the filter leaves"]
-    if Capability.INDEXES in bound.backend.capabilities:
+    if Capability.SECONDARY_INDEXES in bound.backend.capabilities:
         return []
     return [f"{bound.backend.backend_name} keeps no indexes: {name} only says which rows are asked for"]
 

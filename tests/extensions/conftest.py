@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.backends.conftest import backend, clock, registry, use
+from tests.backends.conftest import backend, clock, dynamodb_client, registry, use
 
-__all__ = ["backend", "clock", "registry", "use"]
+__all__ = ["backend", "clock", "dynamodb_client", "registry", "use"]

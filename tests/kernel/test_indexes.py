@@ -317,7 +317,7 @@ def test_a_query_by_an_index_is_no_condition_of_another():
 
 def test_a_backend_without_indexes_lists_them_as_inactive_and_answers_all_the_same(fresh):
     class Bare(InMemoryBackend):
-        capabilities = InMemoryBackend.capabilities & ~Capability.INDEXES
+        capabilities = InMemoryBackend.capabilities & ~Capability.SECONDARY_INDEXES
 
     fresh.connect_as("default", Bare())
     Ticket.create(id="1", tenant="a")

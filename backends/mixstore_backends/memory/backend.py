@@ -93,6 +93,7 @@ class InMemoryBackend(PlannedBackend):
         | Capability.ORDERED
         | Capability.ADD
         | Capability.FULL_TEXT
+        | Capability.SECONDARY_INDEXES
     )
 
     def __init__(self, adapter: ModelAdapter | None = None) -> None:

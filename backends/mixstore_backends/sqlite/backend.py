@@ -44,6 +44,7 @@ class SQLiteBackend(PlannedBackend):
         | Capability.ORDERED
         | Capability.ADD
         | Capability.FULL_TEXT
+        | Capability.SECONDARY_INDEXES
     )
     adapter: SQLiteAdapter
 

@@ -1,0 +1,182 @@
+"""`DynamoDBBackend`: compiles to requests of DynamoDB, and `execute()` is its only I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mixstore.backend import Capability
+from mixstore.errors import ConfigurationError, UnsupportedOperationError, nearest
+from mixstore.planned import Plan, PlannedBackend, QueryPlan
+from mixstore_backends.dynamodb import batching, errors, queries, units
+from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
+from mixstore_backends.dynamodb.clients import client_of
+from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
+from mixstore_backends.dynamodb.reindexing import Reindex
+from mixstore_backends.dynamodb.tables import Initialize, Wanted
+from mixstore_backends.dynamodb.transport import Transport
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.query import Query
+    from mixstore.write import KeyValue, Write
+
+OPTIONS = ("region", "endpoint", "consistent")
+
+
+class DynamoDBBackend(PlannedBackend):
+    """Rows in a table of DynamoDB: those of all models in one (the adapter's default), or a table for each.
+
+    table_name: of the table; `{entity}` in it stands for the entity's name. client: a low-level client of botocore or
+    boto3, used as it is; otherwise one is made of the session, region and endpoint at the first request.
+    consistent: whether reads of the table see all writes before them, for twice the price; indexes never promise it.
+    """
+
+    backend_name = errors.NAME
+    capabilities = Capability.CONDITIONS | Capability.ATOMIC_WRITES | Capability.ADD | Capability.SECONDARY_INDEXES
+    scan_policy = "warn"
+    adapter: DynamoDBAdapter
+
+    def __init__(
+        self,
+        table_name: str,
+        adapter: DynamoDBAdapter | None = None,
+        *,
+        client: Any = None,
+        session: Any = None,
+        region_name: str | None = None,
+        endpoint_url: str | None = None,
+        consistent: bool = True,
+    ) -> None:
+        if adapter is not None and not isinstance(adapter, DynamoDBAdapter):
+            raise ConfigurationError(f"the adapter of DynamoDB is a DynamoDBAdapter, not a {type(adapter).__name__}")
+        if not isinstance(table_name, str) or not table_name:
+            raise ConfigurationError(f"{table_name!r} can't be the name of a table", backend=errors.NAME)
+        if client is not None and (session is not None or region_name is not None or endpoint_url is not None):
+            raise ConfigurationError("a client knows its session, region and endpoint: give it, or these")
+        super().__init__(adapter or DynamoDBAdapter())
+        self.table_name = table_name
+        self.consistent = consistent
+        self._client = client
+        self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)
+        self._transport: Transport | None = None
+        self._tables: dict[str, Table] = {}
+        self._ttl: dict[str, str] = {}
+
+    @classmethod
+    def from_url(cls, url: str) -> DynamoDBBackend:
+        """`dynamodb://table?region=eu-west-1&endpoint=http://localhost:8000`; `?consistent=false` reads for less."""
+        parts = urlsplit(url)
+        if not parts.netloc or parts.path.strip("/") or parts.fragment or parts.username or parts.port:
+            raise ConfigurationError(f"{url!r} names no table", hint="dynamodb://table?region=eu-west-1")
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for name in options:
+            if name not in OPTIONS:
+                raise ConfigurationError(f"{url!r}: there is no option {name!r}", hint=nearest(name, OPTIONS))
+        consistent = options.get("consistent", "true").lower()
+        if consistent not in ("true", "false"):
+            raise ConfigurationError(f"{url!r}: consistent is true or false, not {consistent!r}")
+        return cls(
+            unquote(parts.netloc),
+            region_name=options.get("region") or None,
+            endpoint_url=options.get("endpoint") or None,
+            consistent=consistent == "true",
+        )
+
+    @property
+    def transport(self) -> Transport:
+        """What does the I/O; made at the first request."""
+        if self._transport is None:
+            own = self._client is None
+            self._transport = Transport(self._make_client() if own else self._client, own)
+        return self._transport
+
+    def enable_ttl(self, model_class: type[Any], attribute: str) -> None:
+        """Declare the attribute, in epoch seconds, by which DynamoDB removes rows of the model's table."""
+        entity = self.adapter.get_entity_type(model_class)
+        self._ttl[self.table_name.replace(ENTITY_PLACE, entity)] = attribute
+
+    # -- binding ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, bound: Bound) -> Table:
+        table = Table(bound, self.table_name, self.adapter)
+        for other in self._tables.values():
+            if other.entity_type == table.entity_type or other.name != table.name:
+                continue
+            if not self.adapter.single_table:
+                raise ConfigurationError(
+                    f"{bound.schema.name} and {other.schema.name} would share the table {table.name!r}, "
+                    "which is for one entity",
+                    model=bound.model,
+                    hint='DynamoDBBackend("app-{entity}", ...) names a table for each, or use a single table',
+                )
+            if table.keying.head and table.keying.head == other.keying.head:
+                raise ConfigurationError(
+                    f"{bound.schema.name} and {other.schema.name} would share keys: "
+                    f"both begin with {table.keying.head!r}",
+                    model=bound.model,
+                    hint='give one of them another name: class Meta: entity = "..."',
+                )
+        self._tables[table.entity_type] = table
+        return table
+
+    def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]]:
+        return bound.native.record_reader()  # type: ignore[no-any-return]
+
+    def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        return bound.native.values_reader()  # type: ignore[no-any-return]
+
+    def initialize_bound(self, bounds: Sequence[Bound]) -> None:
+        """Create the tables of these models, or the indexes and the expiry that they lack; waits for them.
+
+        Rows that were there before an index get their place in it, which reads all rows of the model.
+        """
+        tables: dict[str, list[Table]] = {}
+        for bound in bounds:
+            tables.setdefault(bound.native.name, []).append(bound.native)
+        for name, some in tables.items():
+            added = self.execute(Initialize(Wanted(some), self._ttl.get(name)))
+            for table in some if added else ():
+                if not table.indexes.keys().isdisjoint(added):
+                    self.execute(Reindex(table))
+
+    def reindex(self, model_class: type[Any]) -> int:
+        """Put right the keys of all rows in the indexes of a model; how many rows were not right.
+
+        For a model that takes up an index which its table has already: `initialize()` sees to new ones.
+        """
+        return int(self.execute(Reindex(self.bound(model_class).native)))
+
+    # -- compiling -------------------------------------------------------------------------------------------------
+
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+        return queries.point_read(bound.native, keys, self.consistent)
+
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        self._refuse_search(bound, query)
+        return queries.select(bound.native, query, self.consistent)
+
+    def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
+        self._refuse_search(bound, query)
+        return queries.count(bound.native, query, self.consistent)
+
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
+        return units.plan_of(writes)
+
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan | None:
+        return batching.batch_of(bound.native, writes)
+
+    def _refuse_search(self, bound: Bound, query: Query) -> None:
+        if query.search is not None:
+            raise UnsupportedOperationError(
+                "DynamoDB has no full-text search",
+                model=bound.model,
+                backend=self.backend_name,
+                hint="icontains reads all rows; a search engine beside it does not",
+            )
+
+    # -- executing -------------------------------------------------------------------------------------------------
+
+    def execute(self, plan: Any) -> Any:
+        return plan.run(self.transport)

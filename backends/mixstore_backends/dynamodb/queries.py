@@ -1,0 +1,286 @@
+"""Reads: from keys and queries to plans. Compiling is pure; a plan's `run` is what `execute()` does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mixstore.expressions import TRUE, Compare, Expr, conjunction, sort_key, terms
+from mixstore.planned import Plan, QueryPlan, Rows
+from mixstore_backends.dynamodb.access import Access, choose
+from mixstore_backends.dynamodb.compiler import NO_FILTER, Where
+from mixstore_backends.dynamodb.placeholders import Placeholders
+from mixstore_backends.dynamodb.reading import read_keys
+
+if TYPE_CHECKING:
+    from mixstore.query import Query
+    from mixstore.write import KeyValue
+    from mixstore_backends.dynamodb.layout import Table
+    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.wire import Wire
+
+Key = dict[str, "Wire"]
+LARGEST_PAGE = 1000
+"""How many items are looked at for one page, when few are wanted and some may be filtered out."""
+_HELPED = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "between", "startswith"})
+
+
+# -- by key --------------------------------------------------------------------------------------------------------
+
+
+class PointRead(Plan):
+    """Rows by their keys: a list of rows or None, in the order of the keys."""
+
+    __slots__ = ("consistent", "keys", "table")
+
+    def __init__(self, table: Table, keys: Sequence[Key | None], consistent: bool) -> None:
+        self.table = table
+        self.keys = keys
+        self.consistent = consistent
+
+    def run(self, transport: Transport) -> list[Any]:
+        table = self.table
+        found = read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
+        return [item if item is not None and table.is_mine(item) else None for item in found]
+
+
+def point_read(table: Table, keys: Sequence[KeyValue], consistent: bool) -> PointRead:
+    """The plan that reads these keys. A key that no row can hold is not there."""
+    find = table.keying.find
+    return PointRead(table, [find(key) for key in keys], consistent)
+
+
+# -- queries -------------------------------------------------------------------------------------------------------
+
+
+class Find(QueryPlan):
+    """Rows of a query, page by page; `Query` may need a request for each of several partitions.
+
+    size: how many items to look at for a page, None for as many as fit in 1 MB. skip: rows to leave out at the
+    beginning. held: rows whose place among those of equal values is not known before the next page.
+    """
+
+    __slots__ = ("access", "at", "consistent", "held", "requests", "size", "skip", "start", "table")
+
+    def __init__(self, table: Table, access: Access, where: Where, requests: list[Any], consistent: bool) -> None:
+        super().__init__(
+            access.operation,
+            request=requests[0] if len(requests) == 1 else requests,
+            pushed=conjunction(*access.said, *where.terms),
+            residual=where.residual,
+            index=access.index,
+            scan=access.operation == "Scan",
+        )
+        self.table = table
+        self.access = access
+        self.requests = requests
+        self.consistent = consistent
+        self.at = 0
+        self.start = access.start
+        self.size: int | None = None
+        self.skip = 0
+        self.held: list[Any] = []
+
+    def run(self, transport: Transport) -> Rows:
+        if not self.requests:
+            return Rows([])
+        if self.access.keys:
+            return Rows(self._by_keys(transport, self.access.keys))
+        answer = self._ask(transport)
+        rows: list[Any] = answer["Items"]
+        if self.access.secondary is not None and not self.access.secondary.whole:
+            rows = self._by_keys(transport, [{name: row[name] for name in self.table.key_attributes} for row in rows])
+        return self._page(rows, answer.get("LastEvaluatedKey"))
+
+    def count(self, transport: Transport) -> int:
+        """How many rows there are in all, without reading them."""
+        total = 0
+        more: Find | None = self
+        while more is not None:
+            answer = more._ask(transport, {"Select": "COUNT"})
+            total += answer["Count"]
+            more = more._next(answer.get("LastEvaluatedKey"))
+        return total
+
+    def _ask(self, transport: Transport, also: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = {**self.requests[self.at], **(also or {})}
+        if self.start is not None:
+            request["ExclusiveStartKey"] = self.start
+        if self.size is not None and also is None:
+            request["Limit"] = self.size
+        return transport.call("scan" if self.access.operation == "Scan" else "query", self.table.name, request)
+
+    def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> list[Any]:
+        table = self.table
+        found = read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
+        return [item for item in found if item is not None and table.is_mine(item)]
+
+    def _page(self, rows: list[Any], last: Key | None) -> Rows:
+        more = self._next(last)
+        if self.access.ties is not None:
+            rows, held = self._settled([*self.held, *rows], more is None)
+            if more is not None:
+                more.held = held
+        if self.skip:
+            rows, skipped = rows[self.skip :], min(self.skip, len(rows))
+            if more is not None:
+                more.skip = self.skip - skipped
+        return Rows(rows, more)
+
+    def _next(self, last: Key | None) -> Find | None:
+        """The plan of the page after this one."""
+        if last is None and self.at + 1 == len(self.requests):
+            return None
+        more = Find(self.table, self.access, NO_FILTER, self.requests, self.consistent)
+        more.at = self.at if last is not None else self.at + 1
+        more.start = last
+        more.size = None if self.size is None else min(4 * self.size, LARGEST_PAGE)
+        return more
+
+    def _settled(self, rows: list[Any], at_end: bool) -> tuple[list[Any], list[Any]]:
+        """The rows whose order is final, sorted where values are equal; and the last of them, if others may follow."""
+        ties = self.access.ties
+        assert ties is not None
+        runs: list[list[Any]] = []
+        before: Any = None
+        for row in rows:
+            mark = [row.get(name) for name in ties.attributes]
+            if not runs or mark != before:
+                runs.append([])
+            runs[-1].append(row)
+            before = mark
+        held = [] if at_end or not runs else runs.pop()
+        key, told = sort_key(ties.order), self.table.told
+        return [
+            row for run in runs for row in (run if len(run) == 1 else sorted(run, key=lambda r: key(told(r))))
+        ], held
+
+
+class Count(QueryPlan):
+    """How many rows match."""
+
+    __slots__ = ("find",)
+
+    def __init__(self, find: Find) -> None:
+        super().__init__(
+            find.operation,
+            request=find.request,
+            pushed=find.pushed,
+            index=find.index,
+            scan=find.scan,
+            notes=find.notes,
+        )
+        self.find = find
+
+    def run(self, transport: Transport) -> int:
+        return self.find.count(transport)
+
+
+def select(table: Table, query: Query, consistent: bool) -> Find:
+    """The plan of a query."""
+    plan = _find(table, query, consistent)
+    plan.ordered = plan.access.descending is not None or not query.order
+    plan.sliced = plan.ordered and plan.residual is None
+    if query.limit is not None and plan.ordered and not plan.access.keys:
+        wanted = query.limit + query.offset + (1 if plan.access.ties else 0)
+        filtered = plan.residual is not None or any("FilterExpression" in one for one in plan.requests)
+        plan.size = min(wanted * 4 + 16 if filtered else wanted, LARGEST_PAGE)
+    if plan.sliced:
+        plan.skip = query.offset
+    plan.notes = _notes(table, query, plan)
+    return plan
+
+
+def count(table: Table, query: Query, consistent: bool) -> QueryPlan:
+    """The plan that counts; if something is residual, the rows to count."""
+    find = select(table, query, consistent)
+    return find if find.residual is not None or find.access.keys or not find.requests else Count(find)
+
+
+def _find(table: Table, query: Query, consistent: bool) -> Find:
+    told = terms(query.where)
+    access = choose(table, query, told)
+    if access.operation in ("GetItem", "BatchGetItem"):
+        requests: list[Any] = [_key_request(table, access, consistent)] if access.keys else []
+        residual = None if query.where == TRUE else query.where
+        plan = Find(table, access, Where("", (), residual), requests, consistent)
+        plan.request = requests[0] if requests else None
+        return plan
+    left = conjunction(*[term for term in told if term not in access.said])
+    fresh = consistent and access.secondary is None
+    if access.operation == "Scan":
+        where, request = _request(table, access, left, fresh, None)
+        return Find(table, access, where, [request], consistent)
+    made = [_request(table, access, left, fresh, write) for write in access.partitions]
+    return Find(table, access, made[0][0], [request for _, request in made], consistent)
+
+
+def _key_request(table: Table, access: Access, consistent: bool) -> dict[str, Any]:
+    if access.operation == "GetItem":
+        return {"TableName": table.name, "Key": access.keys[0], "ConsistentRead": consistent}
+    return {"RequestItems": {table.name: {"Keys": list(access.keys), "ConsistentRead": consistent}}}
+
+
+def _request(table: Table, access: Access, where: Expr, fresh: bool, write: Any) -> tuple[Where, dict[str, Any]]:
+    """The filter and the request of a Query (`write` makes its key condition) or a Scan."""
+    given = Placeholders()
+    request: dict[str, Any] = {"TableName": table.name}
+    refused = frozenset[str]()
+    if write is not None:
+        request["KeyConditionExpression"] = write(given)
+        request["ScanIndexForward"] = not access.descending
+        refused = table.refused_in_filters
+    index = access.secondary
+    if index is not None:
+        request["IndexName"] = index.name
+    if fresh:
+        request["ConsistentRead"] = True
+    partial = index is not None and not index.whole
+    if partial:  # what it holds is not all that the filter asks for; the whole rows are looked at
+        filtered, text = Where("", (), None if where == TRUE else where), ""
+    else:
+        filtered = table.compiler.where(where, given, refused)
+        text = filtered.text
+    if table.entity is not None and not partial:
+        entity = f"{given.name(table.entity[0])} = {given.value({'S': table.entity[1]})}"
+        text = f"{entity} AND {text}" if text else entity
+    if text:
+        request["FilterExpression"] = text
+    return filtered, given.into(request)
+
+
+# -- what to tell about it -----------------------------------------------------------------------------------------
+
+
+def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
+    notes = list(plan.access.notes)
+    index = plan.access.secondary
+    if plan.operation == "Query" and len(plan.requests) > 1:
+        notes.append(f"{len(plan.requests)} requests, one a partition")
+    if index is not None:
+        notes.append("an index is read eventually consistent")
+        if not index.whole:
+            notes.append(f"{index.name} does not hold whole rows: they are read from the table by BatchGetItem")
+    if plan.access.ties is not None:
+        notes.append("rows of equal values are sorted by mixstore, without reading further")
+    if plan.scan:
+        notes.append(_help(table, query))
+    return tuple(notes)
+
+
+def _help(table: Table, query: Query) -> str:
+    """Which index would turn a scan into a query."""
+    fields = table.schema.fields
+    told = [one for one in terms(query.where) if isinstance(one, Compare) and one.path[0] in fields]
+    told = [one for one in told if len(one.path) == 1]
+    equal = [one.path[0] for one in told if one.lookup in ("eq", "in") and one.value is not None]
+    ranged = [one.path[0] for one in told if one.lookup in _HELPED and one.path[0] not in equal]
+    ordered = [one.path[0] for one in query.order if len(one.path) == 1 and one.path[0] in table.schema.fields]
+    helped = [name for name in equal if table.schema.fields[name].type.orderable]
+    if not helped:
+        return "no index helps: nothing says which partition to read"
+    name = helped[0]
+    others = [other for other in (*ranged, *ordered) if other != name and table.schema.fields[other].type.orderable]
+    sort = f', sort="{{{others[0]}}}"' if others else ""
+    head = name.upper()
+    return f'GSI("by_{name}", partition="{head}#{{{name}}}"{sort}) in Meta.indexes would make this a query'

@@ -1,0 +1,80 @@
+"""Rows that were stored before an index was declared get the attributes that put them into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixstore.expressions import TRUE
+from mixstore.planned import Plan
+from mixstore.query import Query
+from mixstore_backends.dynamodb.errors import ConditionFailedError
+from mixstore_backends.dynamodb.placeholders import Placeholders
+from mixstore_backends.dynamodb.queries import Find, select
+from mixstore_backends.dynamodb.reading import read_keys
+
+if TYPE_CHECKING:
+    from mixstore_backends.dynamodb.layout import Table
+    from mixstore_backends.dynamodb.transport import Transport
+
+ATTEMPTS = 20
+
+
+class Reindex(Plan):
+    """Look at every row of a model; how many were not in an index as they should be."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def run(self, transport: Transport) -> int:
+        changed = 0
+        more: Find | None = select(self.table, Query(self.table.bound.model, TRUE), True)
+        while more is not None:
+            rows, more = more.run(transport)  # type: ignore[assignment]
+            changed += sum(self._put_right(transport, row) for row in rows)
+        return changed
+
+    def _put_right(self, transport: Transport, row: Any) -> bool:
+        """Whether the row had to be changed; one that somebody writes meanwhile is looked at again."""
+        table = self.table
+        key = {name: row[name] for name in table.key_attributes}
+        for _ in range(ATTEMPTS):
+            request = self._request(row)
+            if request is None:
+                return False
+            try:
+                transport.call("update_item", table.name, request)
+            except ConditionFailedError:
+                (row,) = read_keys(transport, table.name, table.key_attributes, [key], True)
+                if row is None:
+                    return False
+                continue
+            return True
+        return False
+
+    def _request(self, row: Any) -> dict[str, Any] | None:
+        """The update that gives the row its keys in the indexes; None if it has them."""
+        table = self.table
+        right = table.index_items(table.bound.values_from_row(row), lenient=True)
+        names = [name for index in table.indexes.values() for name in index.attributes]
+        wrong = [name for name in names if row.get(name) != right.get(name)]
+        if not wrong:
+            return None
+        given = Placeholders()
+        sets = [f"{given.name(name)} = {given.value(right[name])}" for name in wrong if name in right]
+        removes = [given.name(name) for name in wrong if name not in right]
+        parts = [f"SET {', '.join(sets)}"] if sets else []
+        parts += [f"REMOVE {', '.join(removes)}"] if removes else []
+        same = [f"attribute_exists({given.name(table.key_attributes[0])})"]
+        looked_at = table.columns if table.schema.computed_indexes else table.schema.index_fields
+        for name in sorted(set(looked_at) - set(table.key_attributes)):
+            place = given.name(name)
+            same.append(f"{place} = {given.value(row[name])}" if name in row else f"attribute_not_exists({place})")
+        request = {
+            "TableName": table.name,
+            "Key": {name: row[name] for name in table.key_attributes},
+            "UpdateExpression": " ".join(parts),
+            "ConditionExpression": " AND ".join(same),
+        }
+        return given.into(request)
