@@ -110,7 +110,7 @@ def test_a_field_can_not_hide_a_method_of_a_mixin():
 
     with pytest.raises(SchemaError, match=r"Doc\.restore: .* a method of SoftDelete"):
 
-        class Doc(SoftDelete, Model):  # type: ignore[no-redef]  # noqa: F811
+        class Doc(SoftDelete, Model):  # type: ignore[no-redef]
             id: str = Field(primary_key=True)
             restore: bool = False
 
