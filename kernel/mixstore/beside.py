@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mixstore.errors import ValidationError
+from mixstore.errors import ConfigurationError, ValidationError, nearest
 from mixstore.failures import hook_failed, hook_gave
+from mixstore.mixin import MixstoreMeta
 from mixstore.query import Query
-from mixstore.write import SideWrite
+from mixstore.write import OPERATIONS, SideWrite
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,9 +87,25 @@ def write_beside(bound: Bound, context: WriteContext, found: Found) -> list[tupl
         owner = type(extension).__qualname__
         try:
             for side in write(context, rows):
-                if not isinstance(side, SideWrite):
-                    raise hook_gave(bound, owner, "write_beside", context.key, "SideWrites", side)
+                check_side(bound, extension, "write_beside", context.key, side)
                 writes.append((extension, side))
         except Exception as error:
             raise hook_failed(bound, owner, "write_beside", context.key, error) from error
     return writes
+
+
+def check_side(bound: Bound, extension: BackendExtension, hook: str, key: KeyValue | None, side: Any) -> None:
+    """HookError for what is no SideWrite, or none that can be done."""
+    wrong: tuple[str, Any] | None = None
+    if not isinstance(side, SideWrite):
+        wrong = "side writes that are a SideWrite", side
+    elif not isinstance(type(side.instance), MixstoreMeta):
+        wrong = "side writes of instances of a model", side.instance
+    elif side.op not in OPERATIONS:
+        raise hook_failed(bound, type(extension).__qualname__, hook, key, _no_operation(side.op))
+    if wrong is not None:
+        raise hook_gave(bound, type(extension).__qualname__, hook, key, *wrong)
+
+
+def _no_operation(name: Any) -> ConfigurationError:
+    return ConfigurationError(f"{name!r} is no operation", hint=nearest(str(name), OPERATIONS))

@@ -15,6 +15,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
+from mixstore.declaring import check_mixin
 from mixstore.errors import SchemaError, nearest
 from mixstore.extension import BackendExtension, ExtensionType
 from mixstore.fields import Field
@@ -227,6 +228,7 @@ def _check_declares(cls: type, declares: Any) -> None:
     for name in vars(declares) if isinstance(declares, type) else ():
         if not name.startswith("_") and name not in _PARTS:
             raise SchemaError(f"{cls.__name__}.Declares.{name} is nothing a mixin declares", hint=nearest(name, _PARTS))
+    check_mixin(cls, declares)
 
 
 class Mixin(BaseModel, metaclass=MixstoreMeta):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
-from mixstore.beside import Found, StoredRow, write_beside
+from mixstore.beside import Found, StoredRow, check_side, write_beside
 from mixstore.chain import REWRITE
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, ValidationError
@@ -204,9 +204,7 @@ def _before_write(
         change = _called(bound, extension, "before_write", context.key, hook, context)
         if change is None:
             continue
-        if not isinstance(change, WriteChange):
-            owner = type(extension).__qualname__
-            raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
+        _check_change(bound, extension, context, change)
         for name, value in change.values.items():
             if name not in bound.schema.fields:
                 bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
@@ -218,15 +216,31 @@ def _before_write(
                 value = total(values[name], value.by)
             values[name] = value
         if change.condition is not None:
-            condition = change.condition
-            expr = lookups.resolve(bound.schema, condition.expr, current().lookups)
-            conditions.append(Condition(substitute(expr, {"now": context.now}), condition.error))
-        for side in change.side_writes:
-            if not isinstance(side, SideWrite):
-                owner = type(extension).__qualname__
-                raise hook_gave(bound, owner, "before_write", context.key, "side writes that are a SideWrite", side)
-            side_writes.append((extension, side))
+            expr = _called(bound, extension, "before_write", context.key, _resolved, bound, change.condition)
+            conditions.append(Condition(substitute(expr, {"now": context.now}), change.condition.error))
+        side_writes += [(extension, side) for side in change.side_writes]
     return conditions, side_writes
+
+
+def _check_change(bound: Bound, extension: BackendExtension, context: WriteContext, change: Any) -> None:
+    """HookError for what is no WriteChange, and for a part of one that is something else."""
+    wrong: tuple[str, Any] | None = None
+    if not isinstance(change, WriteChange):
+        wrong = "a WriteChange or None", change
+    elif not isinstance(change.values, (dict, MappingProxyType, Mapping)):  # an abstract class is asked last: slow
+        wrong = "values that are a dict by field", change.values
+    elif not (change.condition is None or isinstance(change.condition, Condition)):
+        wrong = "a condition that is a Condition", change.condition
+    elif not isinstance(change.side_writes, (tuple, list)):
+        wrong = "side writes that are a tuple", change.side_writes
+    if wrong is not None:
+        raise hook_gave(bound, type(extension).__qualname__, "before_write", context.key, *wrong)
+    for side in change.side_writes:
+        check_side(bound, extension, "before_write", context.key, side)
+
+
+def _resolved(bound: Bound, condition: Condition) -> Expr:
+    return lookups.resolve(bound.schema, condition.expr, current().lookups)
 
 
 def _called(
