@@ -12,7 +12,7 @@ from mixstore.errors import SchemaError, nearest
 from mixstore.fields import KERNEL_OPTIONS, PYDANTIC_PARAMETERS, FieldOptions, merged_options
 from mixstore.indexes import check_indexes
 from mixstore.keys import Key
-from mixstore.mixin import Declared
+from mixstore.mixin import Declared, declaring
 
 META: Mapping[str, Any] = {
     "backend": object,
@@ -119,7 +119,7 @@ def _check_meta(base: type, name: str, value: Any, declared: Declared) -> None:
     where = f"{base.__name__}.Meta.{name}"
     known = {**META, **declared.meta}
     if name not in known:
-        raise SchemaError(f"{where} is not a Meta key", hint=nearest(name, known))
+        raise SchemaError(f"{where} is not a Meta key", hint=_missing("meta", name) or nearest(name, known))
     expected = known[name]
     if not isinstance(value, expected):
         told = getattr(expected, "__name__", None) or " or ".join(one.__name__ for one in expected)
@@ -144,7 +144,7 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
             raise SchemaError(
                 f"{where}: nobody claims the Field option {option!r}",
                 model=model,
-                hint=f"{_nearest_option(option, known)} (a mixin may be missing from the bases)",
+                hint=_missing("options", option) or _nearest_option(option, known),
             )
         if not isinstance(value, known[option]):
             told = getattr(known[option], "__name__", str(known[option]))
@@ -152,9 +152,16 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
     return options
 
 
+def _missing(part: str, name: str) -> str | None:
+    """Which mixin would have to be among the bases, if one that is imported declares the name."""
+    mixin = declaring(part, name)
+    return None if mixin is None else f"{mixin} declares it: make that a base"
+
+
 def _nearest_option(option: str, known: Mapping[str, Any]) -> str:
     found = nearest(option, {*known, *PYDANTIC_PARAMETERS})
-    return found if found.startswith("did you mean") else nearest(option, known)
+    found = found if found.startswith("did you mean") else nearest(option, known)
+    return f"{found} (a mixin may be missing from the bases)"
 
 
 def _inherited_options(model: type[Any], name: str) -> dict[str, Any]:

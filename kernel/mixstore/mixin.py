@@ -160,6 +160,27 @@ IGNORED = (ExtensionType, query_method, Declaration, _Default)
 """What pydantic must not take for a field when it stands in a class body."""
 
 
+def below(base: type) -> Iterator[Any]:
+    """All classes that are imported and derive from this one, each once: below `Mixin`, mixins and models."""
+    seen: dict[type, None] = {}
+    waiting = [base]
+    child: Any
+    while waiting:
+        for child in waiting.pop().__subclasses__():  # a model with five mixins is a subclass of each
+            if child not in seen:
+                seen[child] = None
+                waiting.append(child)
+                yield child
+
+
+def declaring(part: str, name: str) -> str | None:
+    """The name of an imported mixin that declares a Meta key ("meta") or a Field option ("options") of that name."""
+    for one in below(Mixin):
+        if name in getattr(vars(one).get("Declares"), part, ()):
+            return str(one.__name__)
+    return None
+
+
 def mixins_of(*classes: type) -> Iterator[Any]:
     """The mixins among the bases of classes: what is neither a model, nor a class that knows nothing of mixstore."""
     for base in dict.fromkeys(base for one in classes for base in one.__mro__):

@@ -193,6 +193,8 @@ def test_an_unknown_field_is_told_with_the_nearest_number(use):
     row = use(Counted).create(id="a")
     with pytest.raises(ValidationError, match=r"(?s)'visit'.*did you mean 'visits'"):
         row.increment("visit")
+    with pytest.raises(ValidationError, match="no field None"):
+        row.increment(None)
 
 
 @pytest.mark.parametrize(
