@@ -16,7 +16,8 @@ from mixstore.errors import QueryError, SchemaError, ValidationError, nearest
 from mixstore.expressions import Compare, Expr, conjunction
 from mixstore.keymaking import KeyMaker, by_methods, by_templates
 from mixstore.keyranges import KeyShape
-from mixstore.keys import Template, both, mark, marked
+from mixstore.keys import both, mark, marked
+from mixstore.templates import Template
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
