@@ -132,12 +132,10 @@ def prepare_write(
         conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
         conditions.append(Condition(substitute(guard, {"now": now}), _no_longer_matches))
-    outdated: set[str] = set()
+    outdated: Collection[str] = ()
     if state is not None and old is not None and options.get(REWRITE):
-        outdated = bound.outdated(state.stored)
-        loaded = bound.decode(old)
-        same = conjunction(*[Compare((name,), "eq", loaded[name]) for name in sorted(outdated)])
-        conditions.append(Condition(same, _no_longer_matches))
+        outdated, same = _outdated(bound, state, old)
+        conditions.append(same)
     record = None
     changes = None
     if operation != "delete":
@@ -335,6 +333,13 @@ def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -
     else:
         same = conjunction(*[Compare((name,), "eq", values[name]) for name in fields])
     return Condition(same, lambda stored: StaleReadError("the row changed in between"))
+
+
+def _outdated(bound: Bound, state: State, old: Mapping[str, Any]) -> tuple[set[str], Condition]:
+    """The fields to store anew as they are, and that they still are so."""
+    outdated, loaded = bound.outdated(state.stored), bound.decode(old)
+    same = conjunction(*[Compare((name,), "eq", loaded[name]) for name in sorted(outdated)])
+    return outdated, Condition(same, _no_longer_matches)
 
 
 def _no_longer_matches(stored: Mapping[str, Any]) -> Exception:
