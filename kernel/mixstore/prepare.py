@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -352,8 +353,8 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
     key = required_key(other, side.instance)
     condition = None
     if side.condition is not None:
-        expr = lookups.resolve(other.schema, side.condition, current().lookups)
-        condition = substitute(expr, {"now": context.now})
+        resolved = partial(lookups.resolve, other.schema, side.condition, current().lookups)
+        condition = substitute(_called(bound, extension, "SideWrite", context.key, resolved), {"now": context.now})
     if side.op == "delete":
         return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)
