@@ -276,6 +276,23 @@ def _stored(
     key = same_key(bound, candidate, state, plain, changed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
+    record = _serialized(bound, plain, key)
+    if operation != "update":
+        return record, None, key
+    if state is None or old is None:
+        return record, dict(record), key
+    stored = state.stored
+    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
+    if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
+        added = record.keys() - bound.schema.fields.keys()
+        changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
+    if not stored.keys() <= record.keys():
+        changes.update({name: REMOVE for name in stored if name not in record})
+    return record, changes, key
+
+
+def _serialized(bound: Bound, plain: dict[str, Any], key: KeyValue) -> dict[str, Any]:
+    """The record as extensions store it. HookError for a field that one replaced and does not declare as opaque."""
     record = plain
     for extension, hook in bound.chain.serialize:
         before = record
@@ -291,18 +308,7 @@ def _stored(
                     key=bound.schema.key_as_told(key),
                     backend=bound.backend.backend_name,
                 )
-    if operation != "update":
-        return record, None, key
-    if state is None or old is None:
-        return record, dict(record), key
-    stored = state.stored
-    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
-    if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
-        added = record.keys() - bound.schema.fields.keys()
-        changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
-    if not stored.keys() <= record.keys():
-        changes.update({name: REMOVE for name in stored if name not in record})
-    return record, changes, key
+    return record
 
 
 def _derived(
