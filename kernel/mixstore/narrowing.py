@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def check_redefined(model: type[Any], fields: Mapping[str, FieldSpec]) -> None:
     """SchemaError for a field that holds, in this model, what a mixin of its bases does not expect in it."""
     for base in mixins_of(model):
-        if base.__pydantic_generic_metadata__["parameters"]:
-            continue  # what it is, the parametrised mixin says
+        if base.__pydantic_generic_metadata__["parameters"] or not base.__pydantic_complete__:
+            continue  # what it is, the parametrised mixin says; or names that are seen from the model alone
         for name, info in base.__pydantic_fields__.items():
-            own = model.__pydantic_fields__[name]
+            own = model.__pydantic_fields__.get(name)
+            if own is None:
+                raise SchemaError(f"{model.__name__} is {base.__name__}, and lacks its field {name!r}", model=model)
             if own.annotation == info.annotation:
                 continue
             theirs = types.describe(types.annotated(info), f"{base.__name__}.{name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pytest
 
@@ -99,6 +99,31 @@ def test_a_generic_mixin_needs_what_its_parameter_says():
     assert schema_of(Numbers).fields["held"].type.kind == "int"
     with pytest.raises(SchemaError, match=r"Texts\.held is str, and Holds\[int\] needs it to be int"):
         schema_of(Texts)
+
+
+def test_a_model_can_not_take_a_field_of_a_mixin_away():
+    class Doc(TTL, Model):
+        id: str = Field(primary_key=True)
+        expires_at: ClassVar[None] = None
+
+    with pytest.raises(SchemaError, match="Doc is TTL, and lacks its field 'expires_at'"):
+        schema_of(Doc)
+
+
+class Kept(Mixin):
+    kind: Sort | None = None  # which is defined later
+
+
+class Shelved(Kept, Model):
+    id: str = Field(primary_key=True)
+
+
+class Sort(Enum):
+    OLD = "old"
+
+
+def test_a_mixin_may_have_a_field_whose_type_is_defined_later(store):
+    assert Shelved.create(id="a", kind="old").kind is Sort.OLD
 
 
 def test_a_field_can_not_hide_a_method_of_a_mixin():
