@@ -184,7 +184,7 @@ def declaring(part: str, name: str) -> str | None:
 def mixins_of(*classes: type) -> Iterator[Any]:
     """The mixins among the bases of classes: what is neither a model, nor a class that knows nothing of mixstore."""
     for base in dict.fromkeys(base for one in classes for base in one.__mro__):
-        if isinstance(base, MixstoreMeta) and base is not Mixin and not hasattr(base, "__class_verbs__"):
+        if isinstance(base, MixstoreMeta) and base is not Mixin and getattr(base, "__class_verbs__", None) is None:
             yield base
 
 
