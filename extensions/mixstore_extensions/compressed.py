@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mixstore import BackendExtension, ConfigurationError, Declaration, Envelope, Mixin
 from mixstore_extensions._packing import corrupt, not_ours, packers
@@ -39,12 +39,15 @@ class Compressed(Mixin):
             algorithm: Literal["zlib", "zstd"] = "zlib"
             level: int | None = Field(None, ge=1, le=22)
 
+            @model_validator(mode="after")
+            def _agree(self) -> Any:
+                if self.algorithm == "zlib" and self.level is not None and self.level > zlib.Z_BEST_COMPRESSION:
+                    raise ValueError(f"zlib has the levels 1 to 9, not {self.level}")
+                return self
+
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             self._packers = packers(self, "compressed")
-            level = self.options.level
-            if self.options.algorithm == "zlib" and level is not None and level > zlib.Z_BEST_COMPRESSION:
-                raise ConfigurationError(f"compressed: zlib has the levels 1 to 9, not {level}", model=self.model)
             if self._packers and self.options.algorithm == "zstd":
                 _zstandard()
 

@@ -73,7 +73,7 @@ def _check_groups(model: type[Any], groups: Any) -> None:
                 hint='unique_together = [("tenant", "email")]; one field by itself is Field(unique=True)',
             )
         for name in group:
-            if name not in fields:
+            if not isinstance(name, str) or name not in fields:
                 raise SchemaError(f"{where} names no field: {name!r}", model=model, hint=nearest(str(name), fields))
         if len(set(group)) < len(group) or frozenset(group) in seen:
             raise SchemaError(f"{where}: {tuple(group)!r} says something twice", model=model)

@@ -38,7 +38,7 @@ def amount(bound: Bound, name: str, by: Any) -> Amount:
     spec = schema.fields.get(name)
     numbers = [other for other, one in schema.fields.items() if one.type.kind in _TAKES]
     if spec is None:
-        told, hint = f"{schema.name} has no field {name!r} to add to", nearest(name, numbers)
+        told, hint = f"{schema.name} has no field {name!r} to add to", nearest(str(name), numbers)
         raise ValidationError(told, field=name, model=bound.model, hint=hint)
     kind = spec.type.kind
     if kind not in _TAKES:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mixstore.errors import ValidationError
+from mixstore.errors import ConfigurationError, ValidationError, nearest
+from mixstore.expressions import Expr
+from mixstore.extension import BackendExtension
 from mixstore.failures import hook_failed, hook_gave
+from mixstore.mixin import MixstoreMeta
 from mixstore.query import Query
-from mixstore.write import SideWrite
+from mixstore.write import OPERATIONS, SideWrite
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mixstore.bound import Bound
-    from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue, Operation, WriteContext
 
 Steps = Generator[Any, Any, Any]
@@ -86,9 +88,44 @@ def write_beside(bound: Bound, context: WriteContext, found: Found) -> list[tupl
         owner = type(extension).__qualname__
         try:
             for side in write(context, rows):
-                if not isinstance(side, SideWrite):
-                    raise hook_gave(bound, owner, "write_beside", context.key, "SideWrites", side)
+                check_side(bound, extension, "write_beside", context.key, side)
                 writes.append((extension, side))
         except Exception as error:
             raise hook_failed(bound, owner, "write_beside", context.key, error) from error
     return writes
+
+
+def check_side(bound: Bound, extension: BackendExtension, hook: str, key: KeyValue | None, side: Any) -> None:
+    """HookError for what is no SideWrite, ConfigurationError for one that can't be done."""
+    owner = type(extension).__qualname__
+    wrong: tuple[str, Any] | None = None
+    if not isinstance(side, SideWrite):
+        wrong = "side writes that are a SideWrite", side
+    elif not isinstance(type(side.instance), MixstoreMeta):
+        wrong = "side writes of instances of a model", side.instance
+    elif not (side.condition is None or isinstance(side.condition, Expr)):
+        wrong = "side writes whose condition is a Q", side.condition
+    elif not (side.claims is None or isinstance(side.claims, str)):
+        wrong = "side writes whose claims are the name of a field", side.claims
+    if wrong is not None:
+        raise hook_gave(bound, owner, hook, key, *wrong)
+    if side.op not in OPERATIONS:
+        error = ConfigurationError(f"{side.op!r} is no operation", hint=nearest(str(side.op), OPERATIONS))
+        raise hook_failed(bound, owner, hook, key, error)
+    if side.claims is not None:
+        _check_claim(bound, extension, hook, key, side.claims)
+
+
+def _check_claim(bound: Bound, extension: BackendExtension, hook: str, key: KeyValue | None, claimed: str) -> None:
+    """ConfigurationError for a claim that nobody could settle: two rows would have what it stands for."""
+    owner = type(extension)
+    try:
+        for name in claimed.split(", "):
+            bound.schema.field(name, f"lacks the field that {owner.__qualname__} claims:")
+        for needed in ("claims", "holder"):
+            if getattr(owner, needed) is getattr(BackendExtension, needed):
+                raise ConfigurationError(
+                    f"{owner.__qualname__} claims {claimed}, and has no `{needed}()` to tell whose it is"
+                )
+    except ConfigurationError as error:
+        raise hook_failed(bound, owner.__qualname__, hook, key, error) from error

@@ -39,7 +39,13 @@ def backend_of(model: type[Any]) -> Backend:
         if isinstance(told, Backend):
             return told
         if "://" in told or current.has_backend(told):
-            return current.backend(told)
+            try:
+                return current.backend(told)
+            except ConfigurationError as error:
+                place = _place(model, told, current)
+                if "://" not in told or not place:
+                    raise
+                raise ConfigurationError(f"{place}{error.message}", model=model, hint=error.hint) from error
         known = sorted({*current.named, *current.settings.backends})
         raise ConfigurationError(
             f"{_place(model, told, current)}{model.__name__} wants the backend {told!r}, "

@@ -9,6 +9,7 @@ from mixstore import bulk, expressions, lookups, pages, reads
 from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
 from mixstore.expressions import TRUE, Expr, Q
+from mixstore.indexes import check_named
 from mixstore.query import Explanation, Page, Query, Search
 from mixstore.registry import current
 from mixstore.schema import schema_of
@@ -173,14 +174,7 @@ class QueryBuilder(Generic[M]):
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""
-        schema = schema_of(self.query.model)
-        if name is not None and name not in schema.indexes:
-            raise QueryError(
-                f"{schema.name} has no index {name!r}",
-                hint=nearest(str(name), schema.indexes)
-                if schema.indexes
-                else "Meta.indexes = [GSI(...)] declares some",
-            )
+        check_named(schema_of(self.query.model), name)
         return self._with(index=name)
 
     def option(self, /, **options: Any) -> Self:

@@ -15,13 +15,14 @@ from mixstore.lookups import resolve
 from mixstore.ordering import ordered
 from mixstore.registry import current
 from mixstore.selection import Candidate, select
+from mixstore.telling import told_by
 from mixstore.tracing import TracedStep
+from mixstore.write import OPERATIONS
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
     from mixstore.write import Operation
 
-ALL_OPERATIONS = ("create", "upsert", "update", "delete")
 PHYSICAL = "physical"
 """The query option under which a delete removes the row even where an extension rewrites it."""
 REWRITE = "rewrite"
@@ -182,7 +183,7 @@ def _enforced(schema: ModelSchema, active: list[BackendExtension], chain: Chain)
     deciding = dict.fromkeys(path[0] for expr in exprs for path in paths(expr))
     enforced: list[tuple[str, ...]] = []
     for one in active:
-        groups = [tuple(names) for names in _told(schema, one, "enforces", schema.model)]
+        groups = told_by(schema, one, "enforces", schema.model)
         for name in (name for names in groups for name in names):
             schema.field(name, f"lacks the field that {type(one).__qualname__} keeps unique:")
         for operation in one.reads if groups else ():
@@ -223,8 +224,8 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
     )
     for one in active:
         _declarations(schema, one, chain)
-        _told(schema, one, "configure_backend", schema.model)
-        chain.side_models += tuple(_told(schema, one, "side_models", schema.model))
+        told_by(schema, one, "configure_backend", schema.model)
+        chain.side_models += told_by(schema, one, "side_models", schema.model)
     chain.dead = tuple(_expressions(schema, [one for one, _ in hooks("dead")], "dead", NOW))
     chain.veiled = tuple(_expressions(schema, [one for one, _ in hooks("veiled")], "veiled"))
     if chain.dead:
@@ -263,30 +264,11 @@ def _fixed(
     return freed
 
 
-def _told(schema: ModelSchema, extension: BackendExtension, name: str, *args: Any) -> Any:
-    """What a hook says when the model is bound; ConfigurationError names extension, hook and model if it fails."""
-    own = getattr(type(extension), name) is not getattr(BackendExtension, name)
-    hook = TracedStep(extension, name) if own and current().settings.trace else getattr(extension, name)
-    try:
-        return hook(*args)
-    except MixstoreError as error:
-        error.model = error.model or schema.model
-        error.backend = error.backend or extension.backend.backend_name
-        error.hook = error.hook or f"{type(extension).__qualname__}.{name}"
-        raise
-    except Exception as error:
-        raise ConfigurationError(
-            f"{type(extension).__qualname__}.{name} failed on {schema.name}: {type(error).__name__}: {error}",
-            model=schema.model,
-            backend=extension.backend.backend_name,
-        ) from error
-
-
 def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain) -> None:
     who = type(extension).__qualname__
     for operation in (*extension.rewrites, *extension.rewrites.values(), *extension.reads):
-        if operation not in ALL_OPERATIONS:
-            raise ConfigurationError(f"{who}: {operation!r} is no operation", hint=nearest(operation, ALL_OPERATIONS))
+        if operation not in OPERATIONS:
+            raise ConfigurationError(f"{who}: {operation!r} is no operation", hint=nearest(operation, OPERATIONS))
     for asked, operation in extension.rewrites.items():
         if asked in chain.rewrites:
             raise ConfigurationError(f"two extensions of {schema.name} rewrite {asked}; {who} is the second")
@@ -296,17 +278,19 @@ def _declarations(schema: ModelSchema, extension: BackendExtension, chain: Chain
             schema.field(name, f"lacks the field that {who} reads:")
         chain.reads[operation] = tuple(dict.fromkeys((*chain.reads.get(operation, ()), *fields)))
     _replaced(schema, extension, chain)
-    for name, make in _told(schema, extension, "derived", schema.model).items():
+    for name, make in told_by(schema, extension, "derived", schema.model).items():
         schema.field(name, f"lacks the field that {who} derives:")
         if name in schema.key_fields or name in chain.derived:
             other = "is a key" if name in schema.key_fields else "is derived by another extension"
             raise ConfigurationError(f"{schema.name}.{name} {other}, and {who} would make its value")
+        if not callable(make):
+            raise ConfigurationError(f"{who}.derived: what makes {schema.name}.{name} must be a function, not {make!r}")
         chain.derived[name] = extension, make
 
 
 def _replaced(schema: ModelSchema, extension: BackendExtension, chain: Chain) -> None:
     who = type(extension).__qualname__
-    for name, treatment in _told(schema, extension, "opaque", schema.model).items():
+    for name, treatment in told_by(schema, extension, "opaque", schema.model).items():
         schema.field(name, f"lacks the field that {who} makes opaque:")
         if treatment not in TREATMENTS:
             raise ConfigurationError(
@@ -331,7 +315,7 @@ def _expressions(
     schema: ModelSchema, extensions: Iterable[BackendExtension], name: str, *args: Any
 ) -> Iterable[tuple[str | None, Expr]]:
     for extension in extensions:
-        expr = _told(schema, extension, name, *args)
+        expr = told_by(schema, extension, name, *args)
         if expr is None:
             continue
         where = f"{type(extension).__qualname__}.{name} on {schema.name}"

@@ -50,17 +50,28 @@ def check_fields(
     validators don't run. ValidationError names every field that does not fit.
     """
     values = instance.__dict__
-    fields = bound.schema.fields
     record: dict[str, Any] | None
     try:
         record = bound.encode(instance)
     except ValidationError:
         record = None
     changed = _suspects(bound, values, record, old)
+    fixed = _fixed(bound, changed, values, trusted or {})
+    if record is None or fixed:
+        copied = instance.model_copy()
+        copied.__dict__.update(fixed)
+        record = bound.encode(copied)
+        changed = list(bound.names) if old is None else _changed(bound, record, old)
+    return record, fixed, changed
+
+
+def _fixed(bound: Bound, names: list[str], values: Mapping[str, Any], trusted: Mapping[str, Any]) -> dict[str, Any]:
+    """What values become by their annotations, where that is another. ValidationError for all that do not fit."""
+    fields = bound.schema.fields
     fixed: dict[str, Any] = {}
     errors: list[Any] = []
-    for name in changed:
-        if trusted is not None and name in trusted:
+    for name in names:
+        if name in trusted:
             known = trusted[name]
             if values.get(name) is known or not differs(values.get(name), known):
                 continue
@@ -85,12 +96,7 @@ def check_fields(
             field=str(errors[0]["loc"][0]),
             model=bound.model,
         )
-    if record is None or fixed:
-        copied = instance.model_copy()
-        copied.__dict__.update(fixed)
-        record = bound.encode(copied)
-        changed = list(bound.names) if old is None else _changed(bound, record, old)
-    return record, fixed, changed
+    return fixed
 
 
 def _suspects(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import ConflictError
 from mixstore.expressions import Compare, conjunction, substitute
 from mixstore.failures import NOTHING_STORED, failure, hook_failed
+from mixstore.mixin import MixstoreMeta
 from mixstore.prepare import side_write
 from mixstore.write import Outcome, Write, WriteContext
 
@@ -114,7 +115,16 @@ def asked(
     """What an extension says of claims; its errors come with their place."""
     try:
         told = getattr(extension, hook)(*args)
-        return told if hook == "holder" else list(told)
+        if hook == "holder":
+            names = bound.schema.key_names
+            if not isinstance(told, tuple) or len(told) != len(names) or None in told:
+                raise TypeError(f"it must give the key of a row as a tuple ({', '.join(names)}), not {told!r}")
+            return told
+        told = list(told)
+        for one in told if hook == "claims" else ():
+            if not isinstance(type(one), MixstoreMeta):
+                raise TypeError(f"it must give instances of a model, not {one!r}")
+        return told
     except Exception as error:
         raise hook_failed(bound, type(extension).__qualname__, hook, key, error, effect) from error
 

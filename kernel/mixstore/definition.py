@@ -12,7 +12,7 @@ from mixstore.errors import SchemaError, nearest
 from mixstore.fields import KERNEL_OPTIONS, PYDANTIC_PARAMETERS, FieldOptions, merged_options
 from mixstore.indexes import check_indexes
 from mixstore.keys import Key
-from mixstore.mixin import Declared
+from mixstore.mixin import Declared, declaring
 
 META: Mapping[str, Any] = {
     "backend": object,
@@ -25,6 +25,7 @@ META: Mapping[str, Any] = {
 }
 NOT_INHERITED = frozenset({"abstract", "entity", "internal"})
 SCANS = ("allow", "warn", "forbid")
+_PARTS = {"arguments": "argument", "meta": "Meta key", "options": "Field option"}
 
 
 class Definition:
@@ -43,8 +44,9 @@ class Definition:
             )
         if self.declared.query_methods:
             _check_query_methods(model, self.declared.query_methods)
+        if self.declared.required:
+            _check_declared(model)
         self.meta = merged_meta(model, self.declared)
-        _check_arguments(model, self.declared)
         self.hooks = hooks.collect(model)
         self.options = {
             name: _field_options(model, name, info, self.declared) for name, info in model.__pydantic_fields__.items()
@@ -62,22 +64,25 @@ class Definition:
         return bool(self.meta.get("internal"))
 
 
-def _check_arguments(model: type[Any], declared: Declared) -> None:
-    """An argument is told apart from fields, and from those of other mixins, by its name alone."""
-    owners: dict[str, type] = {}
-    for base in reversed(model.__mro__) if declared.arguments else ():
-        for name in getattr(vars(base).get("Declares"), "arguments", ()):
-            if name in model.__pydantic_fields__:
-                raise SchemaError(
-                    f"{base.__name__} declares the argument {name!r}, which is a field of {model.__name__}", model=model
-                )
-            other = owners.get(name, base)
-            if not issubclass(base, other):
-                raise SchemaError(
-                    f"{model.__name__}: {other.__name__} and {base.__name__} both declare the argument {name!r}",
-                    model=model,
-                )
-            owners[name] = base
+def _check_declared(model: type[Any]) -> None:
+    """Who declares a name has it: it is not the kernel's, and two mixins mean the same by it, or one is the other's.
+
+    An argument is told apart from fields by its name alone.
+    """
+    for part, own in (("arguments", model.__pydantic_fields__), ("meta", META), ("options", KERNEL_OPTIONS)):
+        owners: dict[str, tuple[type, Any]] = {}
+        for base in reversed(model.__mro__):
+            for name, told in getattr(vars(base).get("Declares"), part, {}).items():
+                what = f"the {_PARTS[part]} {name!r}"
+                if name in own:
+                    whose = f"a field of {model.__name__}" if part == "arguments" else "mixstore's own"
+                    raise SchemaError(f"{base.__name__} declares {what}, which is {whose}", model=model)
+                other, before = owners.get(name, (base, told))
+                if not issubclass(base, other) and (part == "arguments" or before != told):
+                    raise SchemaError(
+                        f"{model.__name__}: {other.__name__} and {base.__name__} both declare {what}", model=model
+                    )
+                owners[name] = base, told
 
 
 def _check_query_methods(model: type[Any], names: Iterable[str]) -> None:
@@ -114,7 +119,7 @@ def _check_meta(base: type, name: str, value: Any, declared: Declared) -> None:
     where = f"{base.__name__}.Meta.{name}"
     known = {**META, **declared.meta}
     if name not in known:
-        raise SchemaError(f"{where} is not a Meta key", hint=nearest(name, known))
+        raise SchemaError(f"{where} is not a Meta key", hint=_missing("meta", name) or nearest(name, known))
     expected = known[name]
     if not isinstance(value, expected):
         told = getattr(expected, "__name__", None) or " or ".join(one.__name__ for one in expected)
@@ -139,7 +144,7 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
             raise SchemaError(
                 f"{where}: nobody claims the Field option {option!r}",
                 model=model,
-                hint=f"{_nearest_option(option, known)} (a mixin may be missing from the bases)",
+                hint=_missing("options", option) or _nearest_option(option, known),
             )
         if not isinstance(value, known[option]):
             told = getattr(known[option], "__name__", str(known[option]))
@@ -147,9 +152,16 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
     return options
 
 
+def _missing(part: str, name: str) -> str | None:
+    """Which mixin would have to be among the bases, if one that is imported declares the name."""
+    mixin = declaring(part, name)
+    return None if mixin is None else f"{mixin} declares it: make that a base"
+
+
 def _nearest_option(option: str, known: Mapping[str, Any]) -> str:
     found = nearest(option, {*known, *PYDANTIC_PARAMETERS})
-    return found if found.startswith("did you mean") else nearest(option, known)
+    found = found if found.startswith("did you mean") else nearest(option, known)
+    return f"{found} (a mixin may be missing from the bases)"
 
 
 def _inherited_options(model: type[Any], name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
+from mixstore.declaring import check_extension
 from mixstore.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -52,13 +53,17 @@ HOOKS = (
 
 
 class ExtensionType(type):
-    """The metaclass of extensions: checks hook names and signatures when the class is defined."""
+    """The metaclass of extensions: checks hooks and declarations when the class is defined."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(name, bases, namespace)
         for attribute, value in namespace.items():
             if inspect.isfunction(value) and not attribute.startswith("_"):
                 _check_hook(cls, attribute, value)
+            elif attribute in HOOKS and not isinstance(value, (staticmethod, classmethod)):
+                raise SchemaError(f"{cls.__qualname__}.{attribute} is an extension hook, and must be a method")
+        if cls.__mro__[1:-1]:
+            check_extension(cls, namespace)
 
 
 def _check_hook(cls: type, name: str, function: Any) -> None:

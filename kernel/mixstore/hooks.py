@@ -51,10 +51,18 @@ def collect(model: type) -> dict[str, tuple[Hook, ...]]:
                 for event in getattr(member, _MARK, ()):
                     found[event].append(_checked(model, name, event, member))
                 continue
-            wrapped = getattr(member, "__func__", None) or getattr(member, "fget", None)
-            if getattr(wrapped, _MARK, ()):
+            if getattr(_wrapped(member), _MARK, ()):
                 raise SchemaError(f"{model.__name__}.{name}: a hook is a plain method, not a {type(member).__name__}")
     return {event: tuple(functions) for event, functions in found.items()}
+
+
+def _wrapped(member: Any) -> Any:
+    """The function in a member that is no plain method. Nothing else is looked into: in a class whose annotations are
+    incomplete are members of pydantic's that rebuild it when they are asked for an attribute.
+    """
+    if isinstance(member, property):
+        return member.fget
+    return member.__func__ if isinstance(member, (classmethod, staticmethod)) else None
 
 
 def _checked(model: type, name: str, event: str, function: Callable[..., Any]) -> Hook:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mixstore.errors import SchemaError, ValidationError, nearest
+from mixstore.errors import QueryError, SchemaError, ValidationError, nearest
 from mixstore.expressions import Compare, Expr, conjunction
 from mixstore.keymaking import KeyMaker, by_methods, by_templates
 from mixstore.keyranges import KeyShape
-from mixstore.keys import Template, both, mark, marked
+from mixstore.keys import both, mark, marked
+from mixstore.templates import Template
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
@@ -231,3 +232,11 @@ def index_keys(indexes: Mapping[str, IndexSpec], values: Mapping[str, Any]) -> d
     """`{"by_tenant": {"gsi_pk": ..., "gsi_sk": ...}}` of a row's values; one that it is not in is left out."""
     found = ((name, spec.key_from(values)) for name, spec in indexes.items())
     return {name: dict(zip(("gsi_pk", "gsi_sk"), key, strict=False)) for name, key in found if key is not None}
+
+
+def check_named(schema: ModelSchema, name: Any) -> None:
+    """QueryError for the name of an index that the model has not; None is any way to find rows."""
+    if name is None or name in schema.indexes:
+        return
+    hint = nearest(str(name), schema.indexes) if schema.indexes else "Meta.indexes = [GSI(...)] declares some"
+    raise QueryError(f"{schema.name} has no index {name!r}", hint=hint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import ValidationError
 
 if TYPE_CHECKING:
-    from mixstore.keys import Template
+    from mixstore.templates import Template
     from mixstore.write import KeyValue
 
 KeyMaker = Callable[[Mapping[str, Any]], "KeyValue | None"]

@@ -17,7 +17,7 @@ from mixstore.comparing import comparable
 from mixstore.expressions import After, Compare, Expr, Not, Order
 
 if TYPE_CHECKING:
-    from mixstore.keys import Template
+    from mixstore.templates import Template
     from mixstore.types import FieldType
 
 MOST = 100

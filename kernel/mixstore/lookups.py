@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from mixstore import operands
 from mixstore.comparing import TESTS
@@ -29,7 +29,7 @@ from mixstore.nodes import (
     conjunction,
     disjunction,
 )
-from mixstore.types import SCALARS, FieldType
+from mixstore.types import SCALARS, FieldType, Kind
 
 if TYPE_CHECKING:
     from mixstore.matching import Path
@@ -74,6 +74,16 @@ class Lookup:
     kinds: frozenset[str | type] | None = None
     operand: Operand | Callable[[Any], Any] = "value"
     evaluate: Callable[[Any, Any], bool] | None = None
+
+    def fault(self) -> str | None:
+        """What is wrong with it, for who registers one; None if nothing is."""
+        kinds = get_args(Kind)
+        for kind in self.kinds or ():
+            if not isinstance(kind, type) and kind not in kinds:
+                return f"{kind!r} is no kind of field, {nearest(str(kind), kinds)}"
+        if not callable(self.operand) and self.operand not in get_args(Operand):
+            return f"an operand can't be coerced by {self.operand!r}, {nearest(str(self.operand), get_args(Operand))}"
+        return None if self.evaluate is None or callable(self.evaluate) else "its `evaluate` is no function"
 
 
 _TEXTUAL: frozenset[str | type] = frozenset({"str", "enum", "literal", "url", "any"})

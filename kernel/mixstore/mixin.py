@@ -6,14 +6,16 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
+from mixstore.declaring import check_mixin
 from mixstore.errors import SchemaError, nearest
 from mixstore.extension import BackendExtension, ExtensionType
 from mixstore.fields import Field
@@ -122,7 +124,9 @@ class MixstoreMeta(ModelMetaclass):
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], _frames: int = 3, **kwargs: Any
     ) -> MixstoreMeta:
-        shadowing = _make_room_for_fields(name, bases, namespace)
+        inherited = _fields_of_mixins(bases)
+        _check_methods(name, bases, {*_annotated_names(namespace), *inherited})
+        shadowing = _make_room_for_fields(name, bases, namespace, inherited)
         cls: Any
         if shadowing:
             with warnings.catch_warnings():
@@ -156,14 +160,55 @@ IGNORED = (ExtensionType, query_method, Declaration, _Default)
 """What pydantic must not take for a field when it stands in a class body."""
 
 
-def _make_room_for_fields(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> set[str]:
+def below(base: type) -> Iterator[Any]:
+    """All classes that are imported and derive from this one, each once: below `Mixin`, mixins and models."""
+    seen: dict[type, None] = {}
+    waiting = [base]
+    child: Any
+    while waiting:
+        for child in waiting.pop().__subclasses__():  # a model with five mixins is a subclass of each
+            if child not in seen:
+                seen[child] = None
+                waiting.append(child)
+                yield child
+
+
+def declaring(part: str, name: str) -> str | None:
+    """The name of an imported mixin that declares a Meta key ("meta") or a Field option ("options") of that name."""
+    for one in below(Mixin):
+        if name in getattr(vars(one).get("Declares"), part, ()):
+            return str(one.__name__)
+    return None
+
+
+def mixins_of(*classes: type) -> Iterator[Any]:
+    """The mixins among the bases of classes: what is neither a model, nor a class that knows nothing of mixstore."""
+    for base in dict.fromkeys(base for one in classes for base in one.__mro__):
+        if isinstance(base, MixstoreMeta) and base is not Mixin and getattr(base, "__class_verbs__", None) is None:
+            yield base
+
+
+def _check_methods(name: str, bases: tuple[type, ...], fields: Iterable[str]) -> None:
+    """SchemaError for a field called like a method of a mixin, which nobody could call any more."""
+    for base in mixins_of(*bases) if fields else ():
+        members = vars(base)
+        for field in sorted(members.keys() & fields):
+            if isinstance(members[field], (FunctionType, classmethod, staticmethod, property, query_method)):
+                raise SchemaError(
+                    f"{name}.{field}: a field can't have the name of a method of {base.__name__}",
+                    hint=f"name it {field}_ or the like; storage uses field names",
+                )
+
+
+def _make_room_for_fields(
+    name: str, bases: tuple[type, ...], namespace: dict[str, Any], inherited: Mapping[str, _Default]
+) -> set[str]:
     """Let fields be called like a verb of the class (`count`); pydantic would take the verb as their default."""
     taken = frozenset[str]().union(*(getattr(base, "__instance_verbs__", ()) for base in bases))
     allowed = frozenset[str]().union(*(getattr(base, "__class_verbs__", ()) for base in bases))
     if not allowed:
         return set()
     own = _annotated_names(namespace)
-    inherited = _fields_of_mixins(bases)
     for refused in sorted(taken & {*own, *inherited}):
         raise SchemaError(
             f"{name}.{refused}: a field can't have the name of a method of the instance",
@@ -204,6 +249,7 @@ def _check_declares(cls: type, declares: Any) -> None:
     for name in vars(declares) if isinstance(declares, type) else ():
         if not name.startswith("_") and name not in _PARTS:
             raise SchemaError(f"{cls.__name__}.Declares.{name} is nothing a mixin declares", hint=nearest(name, _PARTS))
+    check_mixin(cls, declares)
 
 
 class Mixin(BaseModel, metaclass=MixstoreMeta):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
-from mixstore.beside import Found, StoredRow, write_beside
+from mixstore.beside import Found, StoredRow, check_side, write_beside
 from mixstore.chain import REWRITE
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, ValidationError
@@ -132,12 +133,10 @@ def prepare_write(
         conditions.append(_unchanged(bound, operation, read.values))
     if guard is not None:
         conditions.append(Condition(substitute(guard, {"now": now}), _no_longer_matches))
-    outdated: set[str] = set()
+    outdated: Collection[str] = ()
     if state is not None and old is not None and options.get(REWRITE):
-        outdated = bound.outdated(state.stored)
-        loaded = bound.decode(old)
-        same = conjunction(*[Compare((name,), "eq", loaded[name]) for name in sorted(outdated)])
-        conditions.append(Condition(same, _no_longer_matches))
+        outdated, same = _outdated(bound, state, old)
+        conditions.append(same)
     record = None
     changes = None
     if operation != "delete":
@@ -204,9 +203,7 @@ def _before_write(
         change = _called(bound, extension, "before_write", context.key, hook, context)
         if change is None:
             continue
-        if not isinstance(change, WriteChange):
-            owner = type(extension).__qualname__
-            raise hook_gave(bound, owner, "before_write", context.key, "a WriteChange or None", change)
+        _check_change(bound, extension, context, change)
         for name, value in change.values.items():
             if name not in bound.schema.fields:
                 bound.schema.field(name, f"lacks the field that {type(extension).__qualname__} sets:")
@@ -218,15 +215,31 @@ def _before_write(
                 value = total(values[name], value.by)
             values[name] = value
         if change.condition is not None:
-            condition = change.condition
-            expr = lookups.resolve(bound.schema, condition.expr, current().lookups)
-            conditions.append(Condition(substitute(expr, {"now": context.now}), condition.error))
-        for side in change.side_writes:
-            if not isinstance(side, SideWrite):
-                owner = type(extension).__qualname__
-                raise hook_gave(bound, owner, "before_write", context.key, "side writes that are a SideWrite", side)
-            side_writes.append((extension, side))
+            expr = _called(bound, extension, "before_write", context.key, _resolved, bound, change.condition)
+            conditions.append(Condition(substitute(expr, {"now": context.now}), change.condition.error))
+        side_writes += [(extension, side) for side in change.side_writes]
     return conditions, side_writes
+
+
+def _check_change(bound: Bound, extension: BackendExtension, context: WriteContext, change: Any) -> None:
+    """HookError for what is no WriteChange, and for a part of one that is something else."""
+    wrong: tuple[str, Any] | None = None
+    if not isinstance(change, WriteChange):
+        wrong = "a WriteChange or None", change
+    elif not isinstance(change.values, (dict, MappingProxyType, Mapping)):  # an abstract class is asked last: slow
+        wrong = "values that are a dict by field", change.values
+    elif not (change.condition is None or isinstance(change.condition, Condition)):
+        wrong = "a condition that is a Condition", change.condition
+    elif not isinstance(change.side_writes, (tuple, list)):
+        wrong = "side writes that are a tuple", change.side_writes
+    if wrong is not None:
+        raise hook_gave(bound, type(extension).__qualname__, "before_write", context.key, *wrong)
+    for side in change.side_writes:
+        check_side(bound, extension, "before_write", context.key, side)
+
+
+def _resolved(bound: Bound, condition: Condition) -> Expr:
+    return lookups.resolve(bound.schema, condition.expr, current().lookups)
 
 
 def _called(
@@ -263,6 +276,23 @@ def _stored(
     key = same_key(bound, candidate, state, plain, changed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
+    record = _serialized(bound, plain, key)
+    if operation != "update":
+        return record, None, key
+    if state is None or old is None:
+        return record, dict(record), key
+    stored = state.stored
+    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
+    if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
+        added = record.keys() - bound.schema.fields.keys()
+        changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
+    if not stored.keys() <= record.keys():
+        changes.update({name: REMOVE for name in stored if name not in record})
+    return record, changes, key
+
+
+def _serialized(bound: Bound, plain: dict[str, Any], key: KeyValue) -> dict[str, Any]:
+    """The record as extensions store it. HookError for a field that one replaced and does not declare as opaque."""
     record = plain
     for extension, hook in bound.chain.serialize:
         before = record
@@ -278,18 +308,7 @@ def _stored(
                     key=bound.schema.key_as_told(key),
                     backend=bound.backend.backend_name,
                 )
-    if operation != "update":
-        return record, None, key
-    if state is None or old is None:
-        return record, dict(record), key
-    stored = state.stored
-    changes = {name: record[name] for name in (*changed, *sorted(outdated)) if name in record}
-    if len(record) > len(bound.schema.fields):  # a rendered key, and what extensions added
-        added = record.keys() - bound.schema.fields.keys()
-        changes.update({name: record[name] for name in added if differs(record[name], stored.get(name))})
-    if not stored.keys() <= record.keys():
-        changes.update({name: REMOVE for name in stored if name not in record})
-    return record, changes, key
+    return record
 
 
 def _derived(
@@ -323,6 +342,13 @@ def _unchanged(bound: Bound, operation: str, values: Mapping[str, Any] | None) -
     return Condition(same, lambda stored: StaleReadError("the row changed in between"))
 
 
+def _outdated(bound: Bound, state: State, old: Mapping[str, Any]) -> tuple[set[str], Condition]:
+    """The fields to store anew as they are, and that they still are so."""
+    outdated, loaded = bound.outdated(state.stored), bound.decode(old)
+    same = conjunction(*[Compare((name,), "eq", loaded[name]) for name in sorted(outdated)])
+    return outdated, Condition(same, _no_longer_matches)
+
+
 def _no_longer_matches(stored: Mapping[str, Any]) -> Exception:
     return ConflictError("the row no longer matches the query")
 
@@ -333,8 +359,8 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
     key = required_key(other, side.instance)
     condition = None
     if side.condition is not None:
-        expr = lookups.resolve(other.schema, side.condition, current().lookups)
-        condition = substitute(expr, {"now": context.now})
+        resolved = partial(lookups.resolve, other.schema, side.condition, current().lookups)
+        condition = substitute(_called(bound, extension, "SideWrite", context.key, resolved), {"now": context.now})
     if side.op == "delete":
         return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)

@@ -17,6 +17,7 @@ from mixstore.backend import Capability
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
+from mixstore.indexes import check_named
 from mixstore.lookups import resolve
 from mixstore.places import place_at
 from mixstore.query import Explanation, Query
@@ -44,6 +45,7 @@ def modified(bound: Bound, query: Query) -> Query:
                 raise hook_gave(bound, owner, "modify_query", None, "a Query", changed, NOTHING_READ)
             if changed.where is not query.where:
                 changed = changed.replace(where=resolve(bound.schema, changed.where, current().lookups))
+            check_named(bound.schema, changed.index)
         except Exception as error:
             raise hook_failed(bound, owner, "modify_query", None, error, NOTHING_READ) from error
         query = changed

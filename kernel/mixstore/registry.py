@@ -152,10 +152,16 @@ class Registry:
         return tuple(extension for extensions in self.extensions.values() for extension in extensions)
 
     def register_lookup(self, lookup: Lookup, plugin: str = APPLICATION) -> None:
-        """Adds a lookup for filters. PluginError for a name that is taken, or no identifier without `__`."""
-        name = getattr(lookup, "name", None)
+        """Adds a lookup for filters. PluginError for one that can't be, or whose name is taken."""
+        from mixstore.lookups import Lookup
+
+        if not isinstance(lookup, Lookup):
+            raise PluginError(f"lookup {lookup!r} is no mixstore.Lookup")
+        name = lookup.name
         if not isinstance(name, str) or not name.isidentifier() or "__" in name:
-            raise PluginError(f"lookup {lookup!r}: its name must be an identifier without '__'")
+            raise PluginError(f"lookup {name!r}: its name must be an identifier without '__'")
+        if (fault := lookup.fault()) is not None:
+            raise PluginError(f"lookup {name!r}: {fault}")
         with self._lock:
             self._own("lookup", name, plugin, f"lookup {name!r}")
             self.lookups[name] = lookup

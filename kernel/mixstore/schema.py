@@ -19,6 +19,7 @@ from mixstore.indexes import IndexSpec, indexes_of
 from mixstore.keymaking import by_methods, by_templates
 from mixstore.keyranges import KeyShape
 from mixstore.keys import Key, marked_keys
+from mixstore.narrowing import check_redefined
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -94,6 +95,7 @@ class ModelSchema:
         self.declared = definition.declared
         self.hooks = definition.hooks
         self.fields = {name: _spec(model, definition, name, info) for name, info in model.__pydantic_fields__.items()}
+        check_redefined(model, self.fields)
         self._resolve_key()
         self.aliased = any(info.validation_alias is not None for info in model.__pydantic_fields__.values())
         self.unique = tuple(name for name, spec in self.fields.items() if spec.option("unique"))

@@ -10,7 +10,7 @@ import pydantic
 from mixstore.backend import Backend
 from mixstore.errors import ConfigurationError, SettingsError, nearest
 from mixstore.extension import ANY_BACKEND, BackendExtension
-from mixstore.mixin import Mixin, snake_case
+from mixstore.mixin import Mixin, below, snake_case
 
 if TYPE_CHECKING:
     from mixstore.schema import ModelSchema
@@ -183,7 +183,7 @@ def _wrong_names(
     for name in settings.apply:
         if name not in best:
             off = f"no extension {name!r} can run on {backend.backend_name!r}"
-            told = off if name in known else unknown(name, registry.extensions)
+            told = off if name in known else _unregistered(name, registry)
             mistakes.append((place_of(registry, backend.config_name, "apply"), told))
     named = {"enable": settings.enable or (), "disable": settings.disable, "options": tuple(settings.options)}
     if known.issuperset(name for names in named.values() for name in names):
@@ -198,22 +198,21 @@ def _wrong_names(
     return mistakes
 
 
+def _unregistered(name: str, registry: Any) -> str:
+    owner = next((one.mixin for one in _of_all_mixins() if one.name == name), None)
+    if owner is None:
+        return unknown(name, registry.extensions)
+    return f"{name!r} is the mixin {owner.__name__}'s own: make that a base of the models that want it"
+
+
 def unknown(name: str, known: Iterable[str]) -> str:
     """The problem of a name that no extension has."""
     return f"there is no extension {name!r}, {nearest(name, known)}"
 
 
 def _of_all_mixins() -> Iterator[Candidate]:
-    below, seen = [Mixin], set[type]()
-    while below:
-        for mixin in below.pop().__subclasses__():  # a model with five mixins is a subclass of each
-            if mixin in seen:
-                continue
-            below.append(mixin)
-            for base in mixin.__mro__:
-                if base not in seen:
-                    seen.add(base)
-                    yield from _own(base)
+    for base in dict.fromkeys(base for one in below(Mixin) for base in one.__mro__):
+        yield from _own(base)
 
 
 def options_of(registry: Any, config_name: str | None, one: Candidate) -> tuple[Any, Mistakes]:
@@ -227,7 +226,11 @@ def options_of(registry: Any, config_name: str | None, one: Candidate) -> tuple[
         for wrong in error.errors(include_url=False, include_input=False):
             path = [str(part) for part in wrong["loc"]]
             odd = wrong["type"] == "extra_forbidden" and len(path) == 1
-            told = f"there is no option {path[0]!r}, {nearest(path[0], known)}" if odd else str(wrong["msg"])
+            told = (
+                f"there is no option {path[0]!r}, {nearest(path[0], known)}"
+                if odd
+                else str(wrong["msg"]).removeprefix("Value error, ")
+            )
             mistakes.append((place_of(registry, config_name, "options", one.name, *path), told))
         return None, mistakes
 

@@ -30,6 +30,7 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "MIXSTORE_STRICT": ("strict",),
     "MIXSTORE_TRACE": ("trace",),
 }
+_BACKENDS = "MIXSTORE_BACKENDS_"
 _OF_A_BACKEND: Mapping[str, tuple[str, ...]] = {
     "_EXTENSIONS_ENABLE": ("extensions", "enable"),
     "_EXTENSIONS_DISABLE": ("extensions", "disable"),
@@ -105,7 +106,7 @@ class Settings(_Settings):
     plugins: PluginSettings = Field(default_factory=PluginSettings)
     backends: dict[str, BackendSettings] = Field(default_factory=dict)
     models: dict[str, str] = Field(default_factory=dict)
-    cursor_secret: str | None = Field(default=None, repr=False)
+    cursor_secret: str | None = Field(default=None, repr=False, min_length=1)
     strict: bool = False
     trace: bool = False
     _origins: dict[_Key, _Source] = PrivateAttr(default_factory=dict)
@@ -162,9 +163,10 @@ class _Draft:
                 items = [item.strip() for item in _BETWEEN.split(text)]
                 value = [item for item in items if item] if key[-1] in _LISTS else text
                 self.merge(source, _nested(key, value))
-            elif text and variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")):
-                urls = (f"MIXSTORE_BACKENDS_{_shout(name)}_URL" for name in (*backends, "default"))
-                self.mistakes[source.label] = f"unknown variable, {nearest(variable, {*_VARIABLES, *urls})}"
+            elif text and _mistyped(variable):
+                names = [_shout(name) for name in (*backends, "default")]
+                known = [f"{_BACKENDS}{name}{ending}" for name in names for ending in _OF_A_BACKEND]
+                self.mistakes[source.label] = f"unknown variable, {nearest(variable, {*_VARIABLES, *known})}"
 
     def interpolated(self, value: Any, key: _Key, source: _Source) -> Any:
         """`value` with ${VAR} replaced in all strings that `source` set; $${ stands for ${."""
@@ -247,12 +249,21 @@ def _table(value: Any) -> _Table:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
+def _mistyped(variable: str) -> bool:
+    """Whether a variable that sets nothing is nearly one that does; others may be a plugin's own."""
+    if variable.startswith(("MIXSTORE_PLUGIN", "MIXSTORE_BACKEND")) or not variable.startswith("MIXSTORE_"):
+        return variable.startswith("MIXSTORE_")
+    import difflib  # slow to import
+
+    known = [name.removeprefix("MIXSTORE_") for name in _VARIABLES]
+    return bool(difflib.get_close_matches(variable.removeprefix("MIXSTORE_"), known, n=1, cutoff=0.85))
+
+
 def _key_of(variable: str, backends: list[str]) -> _Key | None:
     """The key that an environment variable sets; backend names are compared as the shell can spell them."""
-    prefix = "MIXSTORE_BACKENDS_"
     for ending, key in _OF_A_BACKEND.items():
-        if variable.startswith(prefix) and variable.endswith(ending):
-            name = variable[len(prefix) : -len(ending)]
+        if variable.startswith(_BACKENDS) and variable.endswith(ending):
+            name = variable[len(_BACKENDS) : -len(ending)]
             known = next((known for known in backends if _shout(known) == name), name.lower())
             return ("backends", known, *key) if name else None
     return _VARIABLES.get(variable)
@@ -292,6 +303,13 @@ def _explained(detail: Any) -> str:
             return "should be a table"
         case "tuple_type":
             return "should be a list"
+        case "string_too_short":
+            return "is empty; leave it out, or give it a value"
+        case "string_type" if detail["loc"][0] == "models":
+            told = (
+                'should be the name or the URL of a backend; a dotted path takes quotes: "app.models.User" = "events"'
+            )
+            return told
         case "string_pattern_mismatch":
             return "should be a URL, such as sqlite:///app.db"
     return str(detail["msg"]).removeprefix("Input ").removeprefix("Value error, ")

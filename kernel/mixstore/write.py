@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Context, Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from mixstore.expressions import Expr, evaluate, paths
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixstore.extension import BackendExtension
 
 Operation = Literal["create", "upsert", "update", "delete"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 KeyValue = tuple[Any, ...]
 """The primary key of a row: the values of its key fields, or its rendered partition and sort key."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -183,6 +185,56 @@ def test_all_mistakes_of_structure_are_told_before_anything_else(run, write, tmp
         'models."shop.models.Page"',
     }
     assert all(line.startswith(file) for line in lines[1:])
+
+
+def test_what_the_config_can_not_apply_is_told_with_the_mixin_that_has_it(mistakes, write, tmp_path):
+    write("mixstore.toml", '[backends.default]\nurl = "memory://"\nextensions.apply = ["timestamps"]\n')
+    assert mistakes("shop.models") == {
+        f"{tmp_path}/mixstore.toml: backends.default.extensions.apply": [
+            "'timestamps' is the mixin Timestamps's own: make that a base of the models that want it"
+        ]
+    }
+
+
+def test_a_url_that_the_config_gives_to_a_model_is_told_with_its_key(mistakes, write, tmp_path):
+    write(
+        "mixstore.toml",
+        """
+        [backends.default]
+        url = "memory://"
+        [models]
+        "shop.models.Page" = "memroy://"
+        """,
+    )
+    (told,) = mistakes("shop.models")["shop.models.Page"]
+    assert told.startswith(f'{tmp_path}/mixstore.toml: models."shop.models.Page": no backend for URLs of scheme')
+    assert "did you mean 'memory'?" in told
+
+
+def test_a_name_to_block_that_is_nearly_a_plugin_is_told(mistakes, write, tmp_path):
+    write("mixstore.toml", '[plugins]\nblock = ["extension", "legacy-geo"]\n[backends.default]\nurl = "memory://"\n')
+    assert mistakes("shop.models") == {
+        f"{tmp_path}/mixstore.toml: plugins.block": ["no plugin 'extension' is installed, did you mean 'extensions'?"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("[plugin]", "{file}: plugin", "unknown key, did you mean 'plugins'?"),
+        ("[plugins", "settings", "{file} is not TOML: "),
+    ],
+)
+def test_settings_that_can_not_be_read_are_told_as_json_too(write, tmp_path, text, where, what):
+    write("mixstore.toml", text)
+    command = [sys.executable, "-c", "from mixstore.cli import main; main()", "check", "shop.models", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    file = f"{tmp_path}/mixstore.toml"
+    assert (done.returncode, done.stderr, told["models"]) == (1, "", [])
+    (mistake,) = told["mistakes"]
+    assert mistake["where"] == where.format(file=file)
+    assert mistake["what"].startswith(what.format(file=file))
 
 
 def test_the_chain_is_told_with_the_reason_of_each_place(run, write):

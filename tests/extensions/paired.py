@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import create_model
 
-from mixstore import GSI, KEYS_ONLY, Backend, Field, Model
+import mixstore
+from mixstore import GSI, KEYS_ONLY, Backend, Field, Model, configure
+from mixstore.registry import current
+from mixstore_backends.memory import InMemoryBackend
+from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions import (
     TTL,
     AuditEntry,
@@ -28,6 +34,7 @@ from mixstore_extensions import (
 )
 from mixstore_extensions.guards import UniqueGuard
 from mixstore_extensions.history.stored import StoredRevision
+from tests.backends.guarded.engines import GuardedMemory
 from tests.backends.shared.support import Clock
 from tests.extensions.sealing import RING
 
@@ -41,7 +48,6 @@ COMBINATIONS = (*PAIRS, NAMES, NAMES[::-1])
 SECRET = "the name of the rose"
 LONG = "spam and eggs, " * 100
 """Long enough to be compressed."""
-EMPTY: dict[str, Any] = {"title": "", "stars": 0, "code": None, "secret": None, "body": "", "notes": []}
 
 
 @cache
@@ -169,3 +175,43 @@ class World:
 
     def everything(self, model: Any) -> Any:
         return self.backend.query(model).query
+
+
+# -- fixtures ----------------------------------------------------------------------------------------------------------
+
+BACKENDS: Any = {
+    "memory": lambda folder: InMemoryBackend(),
+    "sqlite": lambda folder: SQLiteBackend(folder / "store.db", timeout=60, synchronous="off"),
+    "guarded": lambda folder: GuardedMemory(),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registry() -> Iterator[None]:
+    with mixstore.registry():
+        extensions = {"apply": ["audited"], "options": {"audited": {"values": True}}}
+        configure(backends={"audited": {"url": "memory://", "extensions": extensions}})
+        yield
+
+
+def together_with(*needed: str) -> Any:
+    """Runs a test for each combination that has one of these sets of mixins ("TTL", "History SoftDelete")."""
+    chosen = [names for names in COMBINATIONS if any(set(one.split()) <= set(names) for one in needed or ("",))]
+    told = ["-".join(names) if len(names) == 2 else "all" if names[0] == "TTL" else "all-reversed" for names in chosen]
+    return pytest.mark.parametrize("names", chosen, ids=told)
+
+
+@pytest.fixture(params=BACKENDS)
+def world(request, names, tmp_path) -> Iterator[World]:
+    with BACKENDS[request.param](tmp_path) as backend:
+        current().connect_as("audited" if "audited" in names else "plain", backend)
+        made = World(names, backend, tmp_path)
+        made.model.bind(backend)
+        backend.initialize(made.model)
+        with tenant("a"):
+            yield made
+            made.check_guards()
+        made.model.bind(None)
+
+
+VALUES: Any = {"title": "x", "stars": 3, "code": "c", "secret": SECRET, "body": LONG, "notes": [SECRET, LONG]}

@@ -158,7 +158,7 @@ def test_what_one_algorithm_wrote_is_read_under_another(small):
     [
         ({"threshold": -1}, "options.compressed.threshold: "),
         ({"algorithm": "lzma"}, "options.compressed.algorithm: "),
-        ({"level": 12}, "zlib has the levels 1 to 9, not 12"),
+        ({"level": 12}, "options.compressed: zlib has the levels 1 to 9, not 12"),
     ],
 )
 def test_wrong_options_are_told(options, told):

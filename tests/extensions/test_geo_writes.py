@@ -10,6 +10,7 @@ from mixstore import (
     ConflictError,
     Field,
     Model,
+    QueryError,
 )
 from mixstore_extensions import (
     Geo,
@@ -198,3 +199,9 @@ def test_a_row_that_another_program_moved_is_mended_by_its_next_write(use):
     assert at(Place, PARIS) == []
     Place.where(id="a").update(name="x")
     assert at(Place, PARIS) == ["a"]
+
+
+@pytest.mark.parametrize("limit", [-1, "2", 1.5])
+def test_a_limit_of_the_nearest_that_is_none_is_refused(shops, limit):
+    with pytest.raises(QueryError, match="limit must"):
+        shops.nearest(BERLIN, 5, limit)

@@ -45,6 +45,33 @@ def test_as_of_gives_the_row_as_it_was_then(use, clock):
     assert [one and one.title for one in moments] == [None, "1", "1", "2", None, None, "3"]
 
 
+@pytest.mark.parametrize("time", [datetime(2025, 1, 1), NOON.date(), "2025-01-01", 2025, None])
+def test_as_of_refuses_what_is_no_moment(use, time):
+    use(Doc).create(id="a")
+    with pytest.raises(QueryError, match="takes a datetime with a time zone"):
+        Doc.as_of(time, "a")
+
+
+@pytest.mark.parametrize("verb", ["revert", "diff"])
+def test_a_revision_of_another_row_is_refused(use, verb):
+    doc, other = use(Doc).create(id="a", title="1"), Doc.create(id="b", title="2")
+    doc.update(title="3")
+    (theirs,), (_, mine) = Doc.history("b"), Doc.history("a")
+    arguments = (theirs,) if verb == "revert" else (mine, theirs)
+    with pytest.raises(QueryError, match="revision 1 is one of another row") as caught:
+        getattr(doc, verb)(*arguments)
+    assert caught.value.key == "a"
+    assert (doc.title, Doc.get("b")) == ("3", other)
+    assert doc.revert(mine).title == "1"
+
+
+def test_a_revision_of_a_row_of_another_model_is_refused(use):
+    doc = use(Doc).create(id="a", title="1")
+    use(Locked).create(id="a", title="2")
+    with pytest.raises(QueryError, match="another row"):
+        doc.revert(Locked.history("a")[0])
+
+
 def test_as_of_takes_the_key_by_name(use):
     use(Doc).create(id="a")
     assert Doc.as_of(datetime.now(NOON.tzinfo), id="a") == Doc.get("a")

@@ -6,9 +6,10 @@ import pytest
 
 from mixstore import BatchError, DuplicateKeyError
 from tests.backends.shared.support import ids, refusal
-from tests.extensions import test_pairs
+from tests.extensions import paired
+from tests.extensions.paired import together_with
 
-registry, world, together_with = test_pairs.registry, test_pairs.world, test_pairs.together_with
+registry, world = paired.registry, paired.world
 
 
 @together_with("Unique")

@@ -271,6 +271,7 @@ def test_threads_that_count_one_field_up_never_share_a_pair(use):
         ([("team", "emial")], r"unique_together names no field: 'emial'.*\n.*did you mean 'email'"),
         ([("team",)], "holds \\('team',\\), which is no tuple of two fields or more"),
         (["team"], "holds 'team', which is no tuple"),
+        ([(["team"], "email")], r"unique_together names no field: \['team'\]"),
         ([("team", "team")], "says something twice"),
         ([("team", "email"), ("email", "team")], "says something twice"),
         ("team, email", "must be list or tuple, not str"),

@@ -146,7 +146,9 @@ def test_a_key_that_a_hook_makes_is_known_from_the_second_attempt_on():
     assert [number for number, _, _ in lines()] == [1, 2]
 
 
-@pytest.mark.parametrize(("hook", "problem"), [("read_beside", "a Query or None"), ("write_beside", "SideWrites")])
+@pytest.mark.parametrize(
+    ("hook", "problem"), [("read_beside", "a Query or None"), ("write_beside", "side writes that are a SideWrite")]
+)
 def test_a_hook_that_gives_something_else_is_named(hook, problem):
     class Odd(Mixin):
         class Ends(BackendExtension):

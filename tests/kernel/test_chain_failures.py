@@ -9,13 +9,18 @@ import pytest
 from mixstore import (
     BackendExtension,
     BatchError,
+    Condition,
     ConfigurationError,
+    ConflictError,
     Field,
     HookError,
     Mixin,
     MixstoreError,
     Model,
     NotFoundError,
+    Q,
+    QueryError,
+    SideWrite,
     TransactionError,
     ValidationError,
     WriteChange,
@@ -293,3 +298,67 @@ def test_a_failing_hook_at_bind_leaves_the_model_unbound_and_may_be_repaired(fai
             Train.create(id="a")
     Late.Anywhere.ready = True
     Train.create(id="a")
+
+
+# -- answers that can't be used ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (WriteChange(5), "must give values that are a dict by field, not int"),  # type: ignore[arg-type]
+        (WriteChange(condition=Q(size=1)), "must give a condition that is a Condition, not Q"),  # type: ignore[arg-type]
+        (WriteChange(side_writes=5), "must give side writes that are a tuple, not int"),  # type: ignore[arg-type]
+        (WriteChange(side_writes=(5,)), "must give side writes that are a SideWrite, not int"),  # type: ignore[arg-type]
+        (WriteChange(side_writes=(SideWrite("create", 5),)), "must give side writes of instances of a model, not int"),
+        (WriteChange(condition=Condition(Q(sise=1), ConflictError)), "did you mean 'size'"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_change_that_can_not_be_made_names_the_hook_and_stores_nothing(fails, change, told):
+    fails["before_write"] = change
+    with pytest.raises(MixstoreError) as caught:
+        Cup.create(id="new")
+    assert told in str(caught.value)
+    assert (caught.value.hook, caught.value.key) == ("Fragile.Anywhere.before_write", "new")
+    fails.clear()
+    assert Cup.get("new") is None
+
+
+def test_a_side_write_of_no_operation_names_the_hook(fails):
+    fails["before_write"] = WriteChange(side_writes=(SideWrite("creat", Cup(id="beside")),))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"'creat' is no operation(.|\n)*did you mean 'create'"):
+        Cup.create(id="new")
+
+
+def test_a_query_by_an_index_that_is_not_there_names_the_hook(fails):
+    fails["modify_query"] = Cup.where().query.replace(index="by_size")
+    with pytest.raises(QueryError, match="has no index 'by_size'") as caught:
+        Cup.all()
+    assert caught.value.hook == "Fragile.Anywhere.modify_query"
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer", "told"),
+    [
+        ("opaque", None, "it must give a dict by field, not NoneType"),
+        ("derived", ["size"], "it must give a dict by field, not list"),
+        ("derived", {"size": 5}, "what makes Odd.size must be a function, not 5"),
+        ("enforces", ["size"], "it must give tuples of fields"),
+        ("enforces", None, "'NoneType' object is not iterable"),
+        ("side_models", (int,), "it must give models, not <class 'int'>"),
+    ],
+)
+def test_what_a_hook_says_at_bind_and_can_not_be_used_names_it(store, hook, answer, told):
+    namespace = {"__qualname__": "Says.Ends", hook: lambda self, model_class: answer}
+
+    class Says(Mixin):
+        Ends = type(BackendExtension)("Ends", (BackendExtension,), namespace)
+
+    class Odd(Says, Model):
+        id: str = Field(primary_key=True)
+        size: int = 0
+
+    with pytest.raises(ConfigurationError) as caught:
+        Odd.create(id="a")
+    assert f"Says.Ends.{hook}" in str(caught.value)
+    assert told in str(caught.value)

@@ -11,6 +11,7 @@ from mixstore import (
     BackendExtension,
     BatchError,
     Capability,
+    ConfigurationError,
     ConflictError,
     DuplicateKeyError,
     Field,
@@ -154,9 +155,9 @@ def test_an_extension_that_claims_has_to_tell_whose_a_claim_is():
     class Silent(Mute, Model):
         id: str = Field(primary_key=True)
 
-    Silent.create(id="a", seat=1)
-    with pytest.raises(HookError, match="writes claims, and can't tell whose they are"):
-        Silent.create(id="b", seat=1)
+    with pytest.raises(ConfigurationError, match=r"claims seat, and has no `holder\(\)` to tell whose it is"):
+        Silent.create(id="a", seat=1)
+    assert seats() == {}
 
 
 # -- what extensions declare -----------------------------------------------------------------------------------------
@@ -219,3 +220,51 @@ def test_fields_that_an_extension_keeps_unique_must_be_there():
     with pytest.raises(SchemaError, match=r"Row lacks the field that .*Keep keeps unique: 'nmae'"):
         InMemoryBackend().bound(Row)
     assert schema_of(Row).unique == ()
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer", "told"),
+    [
+        ("holder", lambda self, claimed: claimed["guest"], r"the key of a row as a tuple \(id\), not 'a'"),
+        ("holder", lambda self, claimed: None, "the key of a row as a tuple"),
+        ("holder", lambda self, claimed: ("a", "b"), "the key of a row as a tuple"),
+        ("claims", lambda self, values: [1], "must give instances of a model, not 1"),
+    ],
+)
+def test_an_answer_that_would_let_two_rows_have_one_value_is_an_error(hook, answer, told):
+    class Misseated(Mixin):
+        seat: int
+
+        Seating = type("Seating", (Seated.Seating,), {"__qualname__": "Misseated.Seating", "name": "m", hook: answer})
+        Seating.dead = BackendExtension.dead
+
+    class Visitor(Misseated, Model):
+        id: str = Field(primary_key=True)
+
+    Visitor.create(id="a", seat=1)
+    with pytest.raises(HookError, match=told) as caught:
+        Visitor.create(id="b", seat=1)
+    assert caught.value.hook == f"Misseated.Seating.{hook}"
+    assert seats() == {1: "a"}
+
+
+def test_a_claim_that_nobody_could_settle_is_an_error_at_once():
+    class Unsettled(Mixin):
+        seat: int
+
+        class Seating(BackendExtension):
+            claimed = "seat"
+
+            def write_beside(self, context, found):
+                seat = Seat(number=1, guest=context.key[0], turn=0)
+                yield SideWrite("upsert", seat, claims=self.claimed)
+
+    class Visitor(Unsettled, Model):
+        id: str = Field(primary_key=True)
+
+    with pytest.raises(ConfigurationError, match=r"claims seat, and has no `claims\(\)` to tell whose it is"):
+        Visitor.create(id="a", seat=1)
+    Unsettled.Seating.claimed = "seta"
+    with pytest.raises(SchemaError, match=r"(?s)claims: 'seta'.*did you mean 'seat'"):
+        Visitor.create(id="a", seat=1)
+    assert seats() == {}

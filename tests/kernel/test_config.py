@@ -187,13 +187,18 @@ def test_a_switch_that_is_neither_on_nor_off_names_its_variable(write: Write, mo
 def test_a_misspelt_variable_names_the_nearest(write: Write, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MIXSTORE_BACKENDS_DEFAULT_URI", "memory://")
     monkeypatch.setenv("MIXSTORE_PLUGIN_BLOCK", "a")
+    monkeypatch.setenv("MIXSTORE_BACKENDS_DEFAULT_EXTENSION_APPLY", "a")
+    monkeypatch.setenv("MIXSTORE_STRICTT", "1")
     text = mistakes()
+    assert "MIXSTORE_STRICTT: unknown variable, did you mean 'MIXSTORE_STRICT'?" in text
+    assert "_EXTENSION_APPLY: unknown variable, did you mean 'MIXSTORE_BACKENDS_DEFAULT_EXTENSIONS_APPLY'?" in text
     assert "MIXSTORE_BACKENDS_DEFAULT_URI: unknown variable, did you mean 'MIXSTORE_BACKENDS_DEFAULT_URL'?" in text
     assert "MIXSTORE_PLUGIN_BLOCK: unknown variable, did you mean 'MIXSTORE_PLUGINS_BLOCK'?" in text
 
 
 def test_variables_for_something_else_are_left_alone(write: Write, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MIXSTORE_TEST_ENDPOINT", "x")
+    monkeypatch.setenv("MIXSTORE_OTEL", "1")
     assert load() == Settings()
 
 
@@ -266,7 +271,8 @@ def test_all_mistakes_are_told_at_once_with_file_key_and_nearest(write: Write):
         f"  {path}: backends.default.ulr: unknown key, did you mean 'url'?",
         f"  {path}: backends.default.url: is missing",
         f"  {path}: backends.events.extensions.enabled: unknown key, did you mean 'enable'?",
-        f'  {path}: models."app.Session": should be a valid string',
+        f'  {path}: models."app.Session": should be the name or the URL of a backend; '
+        'a dotted path takes quotes: "app.models.User" = "events"',
     }
 
 
@@ -302,6 +308,12 @@ def test_secrets_are_not_in_the_repr(write: Write):
         ('[plugins]\nblock = "geo"', "plugins.block: should be a list"),
         ("[plugins]\nblock = [1]", "plugins.block.0: should be a valid string"),
         ('[backends.a]\nurl = "app.db"', "backends.a.url: should be a URL, such as sqlite:///app.db"),
+        ('cursor_secret = ""', "cursor_secret: is empty; leave it out, or give it a value"),
+        (
+            '[models]\napp.models.User = "events"',
+            "models.app: should be the name or the URL of a backend; a dotted path takes quotes: "
+            '"app.models.User" = "events"',
+        ),
         (
             '[backends.a]\nurl = "memory://"\nextensions.options.ttl = 5',
             "backends.a.extensions.options.ttl: should be a table",

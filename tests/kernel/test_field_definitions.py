@@ -36,6 +36,21 @@ def test_an_unclaimed_field_option_names_the_nearest_one():
             email: str = Field(uniqe=True)
 
 
+def test_an_option_or_a_meta_key_of_a_mixin_that_is_no_base_is_told_with_the_mixin():
+    with pytest.raises(SchemaError, match=r"nobody claims the Field option 'masked'(.|\n)*Ageing declares it"):
+
+        class User(Model):
+            id: str = Field(primary_key=True, masked=True)
+
+    with pytest.raises(SchemaError, match=r"lifetime is not a Meta key(.|\n)*Ageing declares it: make that a base"):
+
+        class User(Model):  # type: ignore[no-redef]
+            class Meta:
+                lifetime = timedelta(1)
+
+            id: str = Field(primary_key=True)
+
+
 def test_a_mistyped_pydantic_argument_names_the_nearest_one():
     with pytest.raises(SchemaError, match="did you mean 'min_length'"):
 
@@ -56,7 +71,7 @@ def test_an_option_without_the_mixin_that_claims_it_is_refused():
 
         class User(Model):
             id: str = Field(primary_key=True)
-            email: str = Field(masked=True)
+            email: str = Field(nowhere_declared=True)
 
 
 @pytest.mark.parametrize("options", [{"unique": 1}, {"index": "yes"}, {"masked": "no"}, {"weight": "heavy"}])

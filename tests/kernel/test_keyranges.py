@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mixstore import Field, KeyCondition, KeyShape, Model, Q, evaluate, schema_of
 from mixstore.expressions import After, Order, conjunction, sort_key, terms
 from mixstore.keyranges import after_prefix
-from mixstore.keys import Template
 from mixstore.lookups import resolve
+from mixstore.templates import Template
 from tests.backends.shared.support import examples
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import AnyUrl
 
 from mixstore.errors import SchemaError
-from mixstore.keys import Key, Part, Template, marked_keys, partition_key, sort_key
+from mixstore.keys import Key, marked_keys, partition_key, sort_key
+from mixstore.templates import Part, Template
 from mixstore.types import describe
 
 TODO = Key(partition="USER#{user_id}", sort="TODO#{created_at}#{todo_id}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import SchemaError, ValidationError
 from mixstore.keyranges import KeyShape
-from mixstore.keys import Template
+from mixstore.templates import Template
 from mixstore_backends.dynamodb.values import field_codec, form_of
 from mixstore_backends.dynamodb.wire import MARKS, Wire, to_wire
 

@@ -119,13 +119,13 @@ class Geo(Mixin):
 
         All rows within `km` are read to sort them.
         """
-        found = _near(cls, point, km, filters).all()
+        found = _near(cls, point, km, limit, filters).all()
         return _sorted(cls, point, found, limit)
 
     @classmethod
     async def anearest(cls, point: Point, km: float, limit: int | None = None, /, **filters: Any) -> list[Self]:
         """`nearest()`, awaited."""
-        found = await _near(cls, point, km, filters).aall()
+        found = await _near(cls, point, km, limit, filters).aall()
         return _sorted(cls, point, found, limit)
 
     @classmethod
@@ -176,7 +176,8 @@ def _unhashed(model: Any) -> QueryBuilder[Any]:
     return QueryBuilder.on(model).filter(geohash=None)
 
 
-def _near(model: Any, point: Point, km: float, filters: Mapping[str, Any]) -> QueryBuilder[Any]:
+def _near(model: Any, point: Point, km: float, limit: int | None, filters: Mapping[str, Any]) -> QueryBuilder[Any]:
+    QueryBuilder.on(model).limit(limit)  # says what a limit may be; the nearest are known when all have been read
     near = f"{field_of(schema_of(model))}__{NEAR.name}"
     return QueryBuilder.on(model).filter(**filters).filter(**{near: (point, km)})
 

@@ -24,11 +24,11 @@ from mixstore import (
 from mixstore_extensions.acting import actor
 from mixstore_extensions.history.reading import (
     Expiry,
+    before,
     difference,
     instance_of,
     newest_first,
     numbered,
-    numbers_in,
     restored,
     seen,
     shelf_of,
@@ -108,36 +108,43 @@ class History(Mixin):
     def as_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
         """The row as it was then, as a new instance; None if it was not there or could not be seen."""
         shelf = shelf_of(bound_of(cls))
-        query = newest_first(shelf, shelf.bound.key(key, filters)).filter(at__lte=time)
-        return instance_of(shelf, query.limit(1).all(), time)  # type: ignore[no-any-return]
+        query = before(shelf, shelf.bound.key(key, filters), time)
+        return instance_of(shelf, query.all(), time)  # type: ignore[no-any-return]
 
     @classmethod
     async def aas_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
         """`as_of()`, awaited."""
         shelf = shelf_of(bound_of(cls))
-        query = newest_first(shelf, shelf.bound.key(key, filters)).filter(at__lte=time)
-        return instance_of(shelf, await query.limit(1).aall(), time)  # type: ignore[no-any-return]
+        query = before(shelf, shelf.bound.key(key, filters), time)
+        return instance_of(shelf, await query.aall(), time)  # type: ignore[no-any-return]
 
     def diff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
         """{field: (its value in revision a, in b)} of what differs; a row that was deleted has None in each field."""
-        shelf, numbers = shelf_of(place_of(self)), numbers_in(a, b)
-        return difference(shelf, a, b, numbered(shelf, self, numbers).all() if numbers else [])
+        shelf = shelf_of(place_of(self))
+        query = numbered(shelf, self, (a, b))
+        return difference(shelf, a, b, [] if query is None else query.all())
 
     async def adiff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
         """`diff()`, awaited."""
-        shelf, numbers = shelf_of(place_of(self)), numbers_in(a, b)
-        return difference(shelf, a, b, await numbered(shelf, self, numbers).aall() if numbers else [])
+        shelf = shelf_of(place_of(self))
+        query = numbered(shelf, self, (a, b))
+        return difference(shelf, a, b, [] if query is None else await query.aall())
 
     def revert(self, to: int | Revision, /) -> Self:
-        """Store the values of a revision again, as a new one. NotFoundError if there is no such revision."""
-        shelf, numbers = shelf_of(place_of(self)), numbers_in(to)
-        found = numbered(shelf, self, numbers).all() if numbers else []
+        """Store the values of a revision again, as a new one. NotFoundError if there is no such revision.
+
+        QueryError for one of another row.
+        """
+        shelf = shelf_of(place_of(self))
+        query = numbered(shelf, self, (to,))
+        found = [] if query is None else query.all()
         return store_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
 
     async def arevert(self, to: int | Revision, /) -> Self:
         """`revert()`, awaited."""
-        shelf, numbers = shelf_of(place_of(self)), numbers_in(to)
-        found = await numbered(shelf, self, numbers).aall() if numbers else []
+        shelf = shelf_of(place_of(self))
+        query = numbered(shelf, self, (to,))
+        found = [] if query is None else await query.aall()
         return await astore_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
 
     @classmethod

@@ -28,9 +28,34 @@ def newest_first(shelf: Shelf, key: tuple[Any, ...]) -> QueryBuilder[StoredRevis
     return shelf.bound.backend.query(StoredRevision).filter(row=shelf.row(key)).order_by("-number")
 
 
-def numbered(shelf: Shelf, instance: Any, numbers: Sequence[int]) -> QueryBuilder[StoredRevision]:
-    key = shelf.bound.key_from(instance.__dict__)
-    return newest_first(shelf, key or ()).filter(number__in=numbers)
+def before(shelf: Shelf, key: tuple[Any, ...], time: datetime) -> QueryBuilder[StoredRevision]:
+    """The newest revision of a row at a time. QueryError for anything but a datetime with a time zone."""
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise QueryError(
+            f"as_of() takes a datetime with a time zone, not {time!r}",
+            model=shelf.bound.model,
+            hint="datetime.now(timezone.utc)",
+        )
+    return newest_first(shelf, key).filter(at__lte=time).limit(1)
+
+
+def numbered(shelf: Shelf, instance: Any, wanted: Sequence[int | Revision]) -> QueryBuilder[StoredRevision] | None:
+    """Those of the instance's row that are told by number; None if none is. QueryError for another row's."""
+    numbers = []
+    key = shelf.bound.key_from(instance.__dict__) or ()
+    for one in wanted:
+        if isinstance(one, bool) or not isinstance(one, int | Revision):
+            raise QueryError(f"a revision is a number or a Revision, not {type(one).__name__}")
+        if isinstance(one, int):
+            numbers.append(one)
+        elif one.row != shelf.row(key):
+            raise QueryError(
+                f"revision {one.number} is one of another row",
+                model=shelf.bound.model,
+                key=shelf.bound.schema.key_as_told(key),
+                backend=shelf.bound.backend.backend_name,
+            )
+    return newest_first(shelf, key).filter(number__in=numbers) if numbers else None
 
 
 def seen(shelf: Shelf, found: Iterable[StoredRevision]) -> list[Revision]:
@@ -47,13 +72,6 @@ def instance_of(shelf: Shelf, found: Sequence[StoredRevision], time: datetime) -
         if not one.deleted and visible(one.values):
             return bound.construct(one.values, (bound, None, None, None)).model_copy()  # copies are new
     return None
-
-
-def numbers_in(*wanted: int | Revision) -> list[int]:
-    for one in wanted:
-        if isinstance(one, bool) or not isinstance(one, int | Revision):
-            raise QueryError(f"a revision is a number or a Revision, not {type(one).__name__}")
-    return [one for one in wanted if isinstance(one, int)]
 
 
 def _chosen(shelf: Shelf, wanted: int | Revision, found: Iterable[StoredRevision]) -> Revision:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ class Revision:
     """A row as one write left it. `number` counts from 1, without a gap; `by` is who acted, if that was said.
 
     `operation` is what was asked for: create, upsert, update or delete. `values` are python values by field; those of
-    a row that the write removed (`deleted`) are the last that it had.
+    a row that the write removed (`deleted`) are the last that it had. `row` tells entity and key.
     """
 
     number: int
@@ -28,6 +28,7 @@ class Revision:
     operation: str
     values: dict[str, Any]
     deleted: bool = False
+    row: str = field(default="", repr=False)
 
 
 class StoredRevision(Model):
@@ -95,7 +96,7 @@ class Shelf:
                 values[name] = spec.make_default()
         if stored.sealed:
             values.update(self._unsealed(values, stored))
-        return Revision(stored.number, stored.at, stored.by, stored.operation, values, stored.deleted)
+        return Revision(stored.number, stored.at, stored.by, stored.operation, values, stored.deleted, stored.row)
 
     def _encoded(self, name: str, value: Any) -> Any:
         codec = self.codecs.get(name)  # none for a rendered key, which is text

@@ -44,12 +44,14 @@ def run() -> None:
     try:
         app = build()
     except MixstoreError as error:
-        complain(error)
-        sys.exit(1)
+        if sys.argv[1:2] != ["check"]:  # that tells all mistakes in its own way
+            complain(error)
+            sys.exit(1)
+        app = build(plugged=False)
     app(prog_name="mixstore")
 
 
-def build() -> typer.Typer:
+def build(plugged: bool = True) -> typer.Typer:
     """The app with all commands that the current registry's plugins add. ConfigurationError for broken settings."""
     app = typer.Typer(
         cls=Commands,
@@ -65,7 +67,8 @@ def build() -> typer.Typer:
     def adding(info: PluginInfo) -> AbstractContextManager[typer.Typer]:
         return _addition(app, owners, info)
 
-    current().register_commands(adding)
+    if plugged:
+        current().register_commands(adding)
     return app
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mixstore.binding import bound_of
 from mixstore.cli.importing import Mistake, imported, model_named, path_of, search_here, told
-from mixstore.errors import SettingsError
+from mixstore.errors import ConfigurationError, PluginError, SettingsError
 from mixstore.extension import ANY_BACKEND
-from mixstore.mixin import Mixin
+from mixstore.mixin import Mixin, below
 from mixstore.registry import Registry, current
+from mixstore.requirements import canonical
 from mixstore.selection import Candidate, best_of, candidates, options_of, place_of, unknown
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ class Inspection:
 def inspect(modules: Sequence[str]) -> Inspection:
     """Import the modules and those of the models in the config, look at plugins and settings, bind every model."""
     registry = current()
+    try:
+        registry.plugins  # noqa: B018  # reads the settings, and finds the plugins
+    except ConfigurationError as error:  # nothing can be bound then
+        return Inspection(mistakes=list(_mistakes("plugins" if isinstance(error, PluginError) else "settings", error)))
     before = set(registry.models)
     mistakes = list(_surroundings(modules, registry))
     models = [model for model in registry.models if model not in before or _inside(model, modules)]
@@ -71,6 +77,7 @@ def _surroundings(modules: Iterable[str], registry: Registry) -> Iterator[Mistak
             last = info.error.strip().splitlines()[-1]
             yield Mistake(info.label, f"is {info.state}: {last}\n`mixstore plugins` shows the traceback")
     settings = registry.settings
+    yield from _nearly_blocked(registry)
     for path in settings.models:
         yield from model_named(path, settings)
     try:
@@ -85,12 +92,22 @@ def _surroundings(modules: Iterable[str], registry: Registry) -> Iterator[Mistak
             yield Mistake(settings.where("backends", name, "url"), told(error))
 
 
+def _nearly_blocked(registry: Registry) -> Iterator[Mistake]:
+    """Names in `plugins.block` that block nothing, and nearly are a plugin's; others may be for other machines."""
+    names = {canonical(name): name for info in registry.plugins for name in (info.name, info.distribution) if name}
+    for name in registry.settings.plugins.block:
+        close = difflib.get_close_matches(canonical(name), names, n=1, cutoff=0.8)
+        if close and canonical(name) not in names:
+            told = f"no plugin {name!r} is installed, did you mean {names[close[0]]!r}?"
+            yield Mistake(registry.settings.where("plugins", "block"), told)
+
+
 def _extensions(registry: Registry, models: Iterable[type]) -> Iterator[Mistake]:
     """What is wrong in `[backends.NAME.extensions]`: names that no extension has, and options of all that have one.
 
     Also of extensions that no model uses, as far as they are imported.
     """
-    found = [one for owner in (*models, *_below(Mixin)) for one in candidates(owner, (), ())]
+    found = [one for owner in (*models, *below(Mixin)) for one in candidates(owner, (), ())]
     found += [Candidate(name, one, one, 0) for name, several in registry.extensions.items() for one in several]
     known = {one.name for one in found}
     for backend, settings in registry.settings.backends.items():
@@ -103,10 +120,3 @@ def _extensions(registry: Registry, models: Iterable[type]) -> Iterator[Mistake]
         for name, one in best_of(found, kind).items():
             if name in settings.extensions.options:
                 yield from (Mistake(*wrong) for wrong in options_of(registry, backend, one)[1])
-
-
-def _below(base: type[Any]) -> Iterator[type[Any]]:
-    child: type[Any]
-    for child in base.__subclasses__():
-        yield child
-        yield from _below(child)
