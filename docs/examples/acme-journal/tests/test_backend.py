@@ -23,6 +23,12 @@ class Session(TTL, Model):
     id: str = Field(primary_key=True)
 
 
+def opened(folder: Path) -> JournalBackend:
+    """A backend on a file in this folder."""
+    url = f"journal:///{folder}/rows.jsonl"
+    return JournalBackend.from_url(url)
+
+
 class OnJournal:
     """What all of its tests need: a fixture, and the limits of the engine."""
 
@@ -30,7 +36,7 @@ class OnJournal:
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Iterator[JournalBackend]:
-        with JournalBackend.from_url(f"journal:///{tmp_path}/rows.jsonl") as backend:
+        with opened(tmp_path) as backend:
             yield backend
 
 
@@ -48,17 +54,16 @@ class TestTimestamps(OnJournal, TimestampsConformance): ...
 
 
 def test_rows_are_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
-    url = f"journal:///{tmp_path}/rows.jsonl"
-    with connect(url) as backend:
+    with opened(tmp_path) as backend:
         backend.create(Session, {"id": "s1"})
     with (tmp_path / "rows.jsonl").open("a") as file:
         file.write('[["Session", "[]"')  # what a crash in the middle of a write leaves
-    with connect(url) as backend:
+    with opened(tmp_path) as backend:
         assert [row.id for row in backend.query(Session)] == ["s1"]
 
 
 def test_the_engine_forgets_rows_that_have_expired(tmp_path: Path) -> None:
-    with JournalBackend.from_url(f"journal:///{tmp_path}/rows.jsonl") as backend:
+    with opened(tmp_path) as backend:
         backend.clock = clock = Clock()
         backend.create(Session, {"id": "s1", "expires_at": clock.now + timedelta(minutes=1)})
         backend.create(Session, {"id": "s2"})

@@ -12,4 +12,9 @@ from acme_slugs.mixin import slugify
 @hookimpl
 def mixstore_register_lookups(register: Callable[[Lookup], None]) -> None:
     """`title__slugged="creme-brulee"`: text that looks so in an address."""
-    register(Lookup("slugged", frozenset({"str"}), "text", lambda found, slug: bool(slugify(found) == slug)))
+    register(Lookup("slugged", frozenset({"str"}), "text", has_slug))
+
+
+def has_slug(found: str, slug: str) -> bool:
+    """Whether a text that is stored has this slug."""
+    return slugify(found) == slug

@@ -6,37 +6,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mixstore
 import pytest
-from mixstore import Backend, Field, Model, SchemaError, configure, connect
+from mixstore import Backend, Field, Model, SchemaError, connect
 
-from acme_slugs import Slugged
-from acme_slugs.testing import Article, SluggedConformance
+from acme_slugs import Slugged, testing
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
-class TestSlugged(SluggedConformance): ...
+class TestSlugged(testing.SluggedConformance): ...
 
 
 def test_a_slug_that_is_given_is_kept(mixstore_backend: Backend) -> None:
-    assert Article.create(id="a1", title="One", slug="mine").slug == "mine"
+    assert testing.Article.create(id="a1", title="One", slug="mine").slug == "mine"
 
 
-def test_the_config_sets_its_options(mixstore_backend: Backend) -> None:
+def test_the_config_sets_its_options() -> None:
     options = {"slugged": {"separator": "_", "longest": 6}}
-    configure(backends={"here": {"url": "memory://", "extensions": {"options": options}}})
-    Article.bind(connect("here"))
-    try:
-        assert Article.create(id="a1", title="Crème brûlée!").slug == "creme"
-    finally:
-        Article.bind(None)
+    with mixstore.registry():
+        mixstore.configure(backends={"default": {"url": "memory://", "extensions": {"options": options}}})
+        assert testing.Article.create(id="a1", title="Crème brûlée!").slug == "creme"
 
 
 @pytest.mark.parametrize(("url", "length"), [("memory://", 2000), ("sqlite://", 1000)])
 def test_sqlite_gets_no_longer_slug_than_its_index_takes(mixstore_backend: Backend, url: str, length: int) -> None:
     with connect(url) as backend:
-        backend.initialize(Article)
-        assert len(backend.create(Article, {"id": "a1", "title": "x" * 2000})["slug"]) == length
+        backend.initialize(testing.Article)
+        assert len(backend.create(testing.Article, {"id": "a1", "title": "x" * 2000})["slug"]) == length
 
 
 def test_a_field_that_is_not_there_is_refused_with_the_nearest(mixstore_backend: Backend) -> None:
@@ -52,8 +49,8 @@ def test_a_field_that_is_not_there_is_refused_with_the_nearest(mixstore_backend:
 
 
 def test_the_lookup_is_there_where_the_package_is_installed(mixstore_backend: Backend) -> None:
-    Article.create(id="a1", title="Crème brûlée!", slug="mine")
-    assert Article.where(title__slugged="creme-brulee").count() == 1
+    testing.Article.create(id="a1", title="Crème brûlée!", slug="mine")
+    assert testing.Article.where(title__slugged="creme-brulee").count() == 1
 
 
 def test_the_readme_runs(tmp_path: Path) -> None:
