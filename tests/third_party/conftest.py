@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import venv
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -64,6 +65,18 @@ def generated(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
     done = call(*pip(python), "install", *options, *wheels, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return written
+
+
+@pytest.fixture(scope="session")
+def type_check(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Check code strictly against what is installed; what was found out about that is kept for the next time."""
+    settings = ("--strict", "--cache-dir", tmp_path_factory.mktemp("types"), "--python-executable", python)
+
+    def type_check(*arguments: str | Path, cwd: Path) -> None:
+        done = call(sys.executable, "-m", "mypy", *settings, *arguments, cwd=cwd)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return type_check
 
 
 @pytest.fixture
