@@ -2,6 +2,7 @@
 
 Each page runs in a working folder and a registry of its own. A `python` block that can't run here is fenced
 as `python no-run`, right below a comment that says why: `<!-- no-run: needs a DynamoDB table -->`.
+The pages of docs/examples are run by the tests of those packages, where the packages are installed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = ROOT / "docs" / "examples"
+PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").rglob("*.md")) - set(EXAMPLES.rglob("*.md")))]
 LANGUAGES = {"python", "python no-run", "toml", "console", "text", "json", "sql"}
 FENCE = re.compile(r"( *)(`{3,}|~{3,})(.*)")
 REASON = re.compile(r"<!-- no-run: \S.*-->")

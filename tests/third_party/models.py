@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acme_mixstore import Slugged
+from acme_slugs import Slugged
 
 import mixstore
 from mixstore import Field, Model, connect

@@ -67,7 +67,7 @@ def test_a_strangers_lookup_works_in_the_first_query_of_a_process(app, url):
     )
     app(
         f"""
-        query = Note.where(title__slug="creme-brulee")
+        query = Note.where(title__slugged="creme-brulee")
         with connect({url!r}, name="default") as backend:
             if {url!r} == "memory://":
                 Note.create(id="n1", title="Crème brûlée!")
@@ -84,7 +84,7 @@ def test_an_extension_hides_rows_by_a_strangers_lookup(app):
         class Discreet(Mixin):
             class Hiding(BackendExtension):
                 def veiled(self):
-                    return Q(title__slug="top-secret")
+                    return Q(title__slugged="top-secret")
 
         class Memo(Discreet, Model):
             id: str = Field(primary_key=True)

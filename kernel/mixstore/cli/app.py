@@ -15,6 +15,7 @@ from typer.main import get_group
 from mixstore import __version__
 from mixstore.cli.check import check
 from mixstore.cli.initialize import init
+from mixstore.cli.new import new_backend, new_extension
 from mixstore.cli.plugins import plugins
 from mixstore.errors import MixstoreError, PluginError
 from mixstore.registry import current
@@ -22,7 +23,13 @@ from mixstore.registry import current
 if TYPE_CHECKING:
     from mixstore.plugins import PluginInfo
 
-OWN: dict[str, Callable[..., None]] = {"check": check, "init": init, "plugins": plugins}
+OWN: dict[str, Callable[..., None]] = {
+    "check": check,
+    "init": init,
+    "new-backend": new_backend,
+    "new-extension": new_extension,
+    "plugins": plugins,
+}
 
 
 class Commands(TyperGroup):
