@@ -1,0 +1,56 @@
+"""Requests as values. A plan is a generator that yields them, one at a time, and is sent the answer to each."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+from mixstore.planned import Plan
+from mixstore_backends.opensearch.values import dumps
+
+JSON = {"content-type": "application/json"}
+LINES = {"content-type": "application/x-ndjson"}
+
+
+class Request(NamedTuple):
+    """One request over HTTP.
+
+    body: JSON text, or lines of it. writes: whether something may have happened if no answer comes; what only reads is
+    asked again. absent: a 404 is an answer too.
+    """
+
+    method: str
+    path: str
+    body: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    writes: bool = False
+    absent: bool = False
+    lines: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return LINES if self.lines else JSON
+
+
+class Pause(NamedTuple):
+    """Not a request: wait so many seconds."""
+
+    seconds: float
+
+
+Steps = Generator[Request | Pause, Any, Any]
+
+
+class Stepwise(Plan):
+    """A plan of requests."""
+
+    __slots__ = ()
+
+    def steps(self) -> Steps:
+        """The requests, one after the other; returns what the plan answers."""
+        raise NotImplementedError
+
+
+def post(path: str, body: Any, **params: str) -> Request:
+    """A question that only reads."""
+    return Request("POST", path, dumps(body), tuple(params.items()))

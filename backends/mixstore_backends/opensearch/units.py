@@ -1,0 +1,133 @@
+"""Writes on their way: bulk requests, chunked, and tried again where that is safe. Each item has its own outcome."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mixstore.errors import ConflictError, MixstoreError
+from mixstore.write import OK, Outcome, Write
+from mixstore_backends.opensearch import errors
+from mixstore_backends.opensearch.points import Stored, look
+from mixstore_backends.opensearch.requests import Pause, Request, Steps, Stepwise
+from mixstore_backends.opensearch.writes import Task
+
+if TYPE_CHECKING:
+    from mixstore_backends.opensearch.layout import Index
+
+ITEMS_AT_ONCE = 1000
+CHARACTERS_AT_ONCE = 5_000_000
+"""The engine takes requests of up to 100 MB; smaller ones are faster, and leave room for others."""
+ATTEMPTS = 16
+"""How often a write is tried whose document changes between the look and the write."""
+PATIENCE = (0.1, 0.4, 1.6, 6.4)
+"""Seconds to wait before items are sent again that the engine had no room for."""
+MISSING = Outcome("missing")
+_NO_ROOM = (429, 503)
+Item = tuple[int, str]
+"""The position of a write, and its lines."""
+
+
+class Bulk(Stepwise):
+    """Writes of one model, each atomic by itself. refresh: "wait_for", "true" or "false"."""
+
+    __slots__ = ("index", "refresh", "tasks")
+
+    def __init__(self, index: Index, writes: Sequence[Write], refresh: str) -> None:
+        self.index = index
+        self.refresh = refresh
+        self.tasks = [Task(write) for write in writes]
+
+    def steps(self) -> Steps:
+        outcomes: list[Any] = [None] * len(self.tasks)
+        pending = list(range(len(self.tasks)))
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                yield Pause(random.uniform(0, 0.004 * 2 ** min(attempt, 6)))
+            stored = yield from self._looked(pending)
+            ready: list[Item] = []
+            for position in pending:
+                task = self.tasks[position]
+                found = stored.get(task.id) if task.looks else None
+                refused = task.refused(found) if task.looks else None
+                if refused is None:
+                    ready.append((position, task.lines(found)))
+                outcomes[position] = refused
+            told = yield from self._sent(ready)
+            for position, item in told.items():
+                outcomes[position] = self._outcome(self.tasks[position], item)
+            pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
+            if not pending:
+                return outcomes
+        raise ConflictError(
+            f"{self.tasks[pending[0]].write!r}: the document changed under {ATTEMPTS} attempts; it was not written",
+            model=self.index.schema.model,
+            key=self.index.schema.key_as_told(self.tasks[pending[0]].write.key),
+            backend=errors.NAME,
+        )
+
+    def _looked(self, pending: list[int]) -> Any:
+        ids = [self.tasks[position].id for position in pending if self.tasks[position].looks]
+        found: dict[str, Stored | None] = {}
+        if ids:
+            found = yield from look(self.index, ids)
+        return found
+
+    def _sent(self, ready: list[Item]) -> Any:
+        """{position: what the engine says of it}. With several requests the index is refreshed once, at the end."""
+        told: dict[int, Any] = {}
+        chunks = list(_chunks(ready))
+        refresh = self.refresh if len(chunks) == 1 else "false"
+        for chunk in chunks:
+            yield from self._one(chunk, refresh, told)
+        if len(chunks) > 1 and self.refresh != "false":
+            yield Request("POST", f"{self.index.path}/_refresh")
+        return told
+
+    def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:
+        for seconds in (*PATIENCE, None):
+            body = "".join([lines for _, lines in chunk])
+            params = (("refresh", refresh), ("require_alias", "true"))
+            answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
+            items = [next(iter(item.values())) for item in answer["items"]]
+            told.update({position: item for (position, _), item in zip(chunk, items, strict=True)})
+            chunk = [one for one, item in zip(chunk, items, strict=True) if item["status"] in _NO_ROOM]
+            if not chunk or seconds is None:
+                return
+            yield Pause(seconds)
+
+    def _outcome(self, task: Task, item: dict[str, Any]) -> Outcome | None:
+        """What became of a write; None: it met another one, and has to be tried again."""
+        status, error = item["status"], item.get("error")
+        if error is None:
+            if status == 404:
+                return None if task.looks else MISSING
+            return Outcome("ok", item["get"]["_source"]) if task.write.adds else OK
+        if error.get("type") == "document_missing_exception":
+            return None if task.looks else MISSING
+        if status != 409:
+            raise self._failed(task, status, error)
+        if task.write.op == "create" and task.evicts is None:
+            return Outcome("exists")
+        task.looks = True
+        return None
+
+    def _failed(self, task: Task, status: int, error: Any) -> MixstoreError:
+        found = errors.meaning(errors.failure_of(status, error), self.index.name)
+        found.model, found.key = self.index.schema.model, self.index.schema.key_as_told(task.write.key)
+        return found
+
+
+def _chunks(ready: list[Item]) -> Iterator[list[Item]]:
+    """The items in pieces of a size that the engine likes."""
+    chunk: list[Item] = []
+    size = 0
+    for item in ready:
+        if chunk and (len(chunk) == ITEMS_AT_ONCE or size + len(item[1]) > CHARACTERS_AT_ONCE):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += len(item[1])
+    if chunk:
+        yield chunk
