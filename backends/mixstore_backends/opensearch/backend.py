@@ -17,7 +17,7 @@ from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
-from mixstore_backends.opensearch.requests import Pause, Request, Stepwise
+from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -32,7 +32,8 @@ class OpenSearchBackend(PlannedBackend):
     are asked without. async_client: an `AsyncOpenSearch` for the verbs that are awaited; without one they run in
     threads. refresh: "wait_for" makes a write return when searches see it (which takes up to a second, the engine's
     refresh interval), True makes them see it at once (which costs the engine), False does not wait; reads by key always
-    see it. settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}.
+    see it. "lazy" does not wait either, and a search of this backend first refreshes what the same backend has written.
+    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}.
     """
 
     backend_name = errors.NAME
@@ -70,7 +71,7 @@ class OpenSearchBackend(PlannedBackend):
     def from_url(cls, url: str) -> OpenSearchBackend:
         """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
 
-        Options: prefix, refresh (wait_for, true, false), timeout (seconds), tls, ca (the file of a CA).
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA).
         """
         told = clients.read_url(url)
         client = clients.client_for(told["hosts"], **told["client"])
@@ -99,7 +100,7 @@ class OpenSearchBackend(PlannedBackend):
     def refresh(self, *models: type[Any]) -> None:
         """Let searches see all that was written to these models, whatever the policy."""
         for model in models:
-            self._send(Request("POST", f"{self.bound(model).native.path}/_refresh"))
+            self._send(refreshing(self.bound(model).native.path))
 
     # -- binding ---------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from opensearchpy.serializer import JSONSerializer
 
 from mixstore.errors import ConfigurationError, MixstoreError, nearest
 from mixstore_backends.opensearch import errors
-from mixstore_backends.opensearch.requests import Request
+from mixstore_backends.opensearch.requests import LAZY, Request
 from mixstore_backends.opensearch.values import loads
 
 AGAIN = 2
@@ -126,8 +126,8 @@ def _truth(shown: str, name: str, options: Mapping[str, str]) -> bool:
 
 def policy(refresh: Any) -> str:
     """A refresh policy as the engine takes it. ConfigurationError for what is none."""
-    known: Sequence[tuple[Any, str]] = (("wait_for", "wait_for"), (True, "true"), (False, "false"))
+    known: Sequence[tuple[Any, str]] = (("wait_for", "wait_for"), (LAZY, LAZY), (True, "true"), (False, "false"))
     for value, told in known:
         if type(refresh) is type(value) and refresh == value:
             return told
-    raise ConfigurationError(f'refresh is "wait_for", True or False, not {refresh!r}')
+    raise ConfigurationError(f'refresh is "wait_for", "lazy", True or False, not {refresh!r}')

@@ -32,7 +32,6 @@ LONGEST_ID = 512
 """Bytes of an `_id`."""
 _HASHED = "#"
 _NAME = re.compile(r"[^\x00-\x20A-Z\\/*?\"<>|,#:]+").fullmatch
-_RESERVED = frozenset({"_id", "_index", "_source", "_routing", "_field_names", "_ignored", "_seq_no", EXTRA})
 
 
 class Index:
@@ -55,6 +54,8 @@ class Index:
         self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique})
         self.selects = False
         """Whether a row of some fields only can be read."""
+        self.written = self.refreshed = 0
+        """How often it was written with the policy "lazy", and how many of these writes searches see by now."""
 
     def _check(self) -> None:
         where = f"{self.schema.name} on OpenSearch"
@@ -64,9 +65,6 @@ class Index:
                 model=self.schema.model,
                 hint='give it another: class Meta: entity = "..."',
             )
-        for field in self.schema.fields:
-            if field in _RESERVED:
-                raise SchemaError(f"{where}: {field!r} is a name of the engine's own", model=self.schema.model)
 
     # -- what the index is ------------------------------------------------------------------------------------------
 

@@ -54,6 +54,8 @@ def negated(one: Piece) -> Piece:
         raise NotPushableError("NOT")
     if one in (NOTHING, EVERYTHING):
         return EVERYTHING if one == NOTHING else NOTHING
+    if one.body.get("bool", {}).keys() == {"must_not"}:
+        return Piece(one.body["bool"]["must_not"][0], True, one.leaves)
     return Piece({"bool": {"must_not": [one.body]}}, True, one.leaves)
 
 

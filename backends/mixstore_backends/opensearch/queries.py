@@ -18,7 +18,7 @@ from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.compiler import Column, Where
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
-from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post
+from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
@@ -72,17 +72,27 @@ def _check_cut(home: Index, places: Sequence[Any], position: int) -> None:
         last = term
 
 
+def _seen(home: Index) -> Steps:
+    """Refresh what was written lazily, so that the search sees it."""
+    written = home.written
+    if home.refreshed < written:
+        yield refreshing(home.path)
+        home.refreshed = max(home.refreshed, written)
+
+
 class Count(QueryPlan):
     """How many documents match."""
 
-    __slots__ = ("target",)
+    __slots__ = ("home", "target")
 
     def __init__(self, home: Index, query: Body, where: Where, **told: Any) -> None:
+        self.home = home
         self.target = post(f"{home.path}/_count", {"query": query})
         super().__init__("count", request=_shown(self.target.path, {"query": query}), pushed=where.pushed, **told)
 
     def steps(self) -> Steps:
         """The one request."""
+        yield from _seen(self.home)
         answer = yield self.target
         return answer["count"]
 
@@ -99,6 +109,7 @@ class One(QueryPlan):
 
     def steps(self) -> Steps:
         """The one request."""
+        yield from _seen(self.asked.home)
         answer = yield post(f"{self.asked.home.path}/_search", self.asked.body)
         return Rows(self.asked.rows(answer["hits"]["hits"]))
 
@@ -152,6 +163,7 @@ class Pages(QueryPlan):
     def steps(self) -> Steps:
         """One search, or the opening of a point in time and the first page."""
         home = self.asked.home
+        yield from _seen(home)
         if not self.skip and self.left is None:
             answer = yield post(f"{home.path}/_search", {**self.asked.body, "size": PAGE})
             hits = answer["hits"]["hits"]

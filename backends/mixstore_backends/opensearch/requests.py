@@ -9,6 +9,8 @@ from mixstore.planned import Plan
 from mixstore_backends.opensearch.values import dumps
 
 JSON = {"content-type": "application/json"}
+LAZY = "lazy"
+"""The refresh policy that is ours, not the engine's."""
 LINES = {"content-type": "application/x-ndjson"}
 
 
@@ -54,3 +56,8 @@ class Stepwise(Plan):
 def post(path: str, body: Any, **params: str) -> Request:
     """A question that only reads."""
     return Request("POST", path, dumps(body), tuple(params.items()))
+
+
+def refreshing(path: str) -> Request:
+    """Lets searches see all that was written to an index."""
+    return Request("POST", f"{path}/_refresh")

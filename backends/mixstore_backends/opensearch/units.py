@@ -10,7 +10,7 @@ from mixstore.errors import ConflictError, MixstoreError
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
-from mixstore_backends.opensearch.requests import Pause, Request, Steps, Stepwise
+from mixstore_backends.opensearch.requests import LAZY, Pause, Request, Steps, Stepwise, refreshing
 from mixstore_backends.opensearch.writes import Task
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Item = tuple[int, str]
 
 
 class Bulk(Stepwise):
-    """Writes of one model, each atomic by itself. refresh: "wait_for", "true" or "false"."""
+    """Writes of one model, each atomic by itself. refresh: "wait_for", "true", "false" or "lazy"."""
 
     __slots__ = ("index", "refresh", "tasks")
 
@@ -78,11 +78,13 @@ class Bulk(Stepwise):
         """{position: what the engine says of it}. With several requests the index is refreshed once, at the end."""
         told: dict[int, Any] = {}
         chunks = list(_chunks(ready))
-        refresh = self.refresh if len(chunks) == 1 else "false"
+        at_once = len(chunks) == 1 and self.refresh != LAZY
         for chunk in chunks:
-            yield from self._one(chunk, refresh, told)
-        if len(chunks) > 1 and self.refresh != "false":
-            yield Request("POST", f"{self.index.path}/_refresh")
+            yield from self._one(chunk, self.refresh if at_once else "false", told)
+        if self.refresh == LAZY:
+            self.index.written += 1
+        elif len(chunks) > 1 and self.refresh != "false":
+            yield refreshing(self.index.path)
         return told
 
     def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:

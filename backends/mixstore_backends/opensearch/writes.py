@@ -36,7 +36,9 @@ for (e in params.add.entrySet()) {
       else { sum += ((Number) part).doubleValue() }
     }
     if (Double.isNaN(sum)) { throw new IllegalArgumentException('mixstore: field [' + k + '] would be NaN') }
-    ctx._source[k] = Double.isInfinite(sum) ? (sum > 0 ? 'inf' : '-inf') : (Object) (sum + 0.0);
+    def told = sum + 0.0;
+    if (Double.isInfinite(sum)) { told = sum > 0 ? 'inf' : '-inf' }
+    ctx._source[k] = told;
   } else if (by instanceof String) {
     BigDecimal sum = (old == null ? BigDecimal.ZERO : new BigDecimal(old)).add(new BigDecimal(by));
     ctx._source[k] = sum.signum() == 0 ? '0' : sum.stripTrailingZeros().toPlainString();
