@@ -24,7 +24,7 @@ NAME = "opensearch"
 DRIVER = (driver.OpenSearchException, driver.ImproperlyConfigured)
 """What opensearch-py raises."""
 MISSING_INDEX = "index_not_found_exception"
-CONFLICT = "version_conflict_engine_exception"
+BLOCKED = "cluster_block_exception"
 
 _FIELD = re.compile(r"(?:failed to parse field|immense term in field=|mixstore: field) ?[\[\"]([^\]\"]+)[\]\"]")
 
@@ -63,7 +63,7 @@ def meaning(failure: Failure, place: str) -> MixstoreError:
     match failure.status:
         case 401:
             return AccessDeniedError(f"who asks is not known: {told}", backend=NAME)
-        case 403 | 429 if failure.type == "cluster_block_exception":
+        case 403 | 429 if failure.type == BLOCKED:
             hint = "free some disk, then PUT {index}/_settings {'index.blocks.read_only_allow_delete': null}"
             return BackendUnavailableError(f"the index can't be written: {told}", backend=NAME, hint=hint)
         case 403:

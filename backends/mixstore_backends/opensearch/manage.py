@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mixstore.errors import BackendError, SchemaError
-from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post
+from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Initialize(Stepwise):
 
     def _apply(self, name: str, change: Change, settings: Mapping[str, Any]) -> Steps:
         wanted = self.index.mapping["properties"]
+        yield refreshing(self.index.path)
         answer = yield post(f"{self.index.path}/_count", {"query": {"match_all": {}}})
         defaults: dict[str, Any] = {}
         if answer["count"]:

@@ -94,7 +94,7 @@ class Bulk(Stepwise):
             answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
             items = [next(iter(item.values())) for item in answer["items"]]
             told.update({position: item for (position, _), item in zip(chunk, items, strict=True)})
-            chunk = [one for one, item in zip(chunk, items, strict=True) if item["status"] in _NO_ROOM]
+            chunk = [one for one, item in zip(chunk, items, strict=True) if _had_no_room(item)]
             if not chunk or seconds is None:
                 return
             yield Pause(seconds)
@@ -119,6 +119,11 @@ class Bulk(Stepwise):
         found = errors.meaning(errors.failure_of(status, error), self.index.name)
         found.model, found.key = self.index.schema.model, self.index.schema.key_as_told(task.write.key)
         return found
+
+
+def _had_no_room(item: dict[str, Any]) -> bool:
+    """Whether the engine may take the item in a moment; a blocked index (a full disk) stays so."""
+    return item["status"] in _NO_ROOM and item.get("error", {}).get("type") != errors.BLOCKED
 
 
 def _chunks(ready: list[Item]) -> Iterator[list[Item]]:
