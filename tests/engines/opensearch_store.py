@@ -37,6 +37,7 @@ class ReusedIndexes(OpenSearchBackend):
         """Delete the documents of all models that were bound."""
         names = {bound.native.name for bound in self._bounds.values()} & self.made
         if names:
+            self.client.transport.perform_request("POST", f"/{','.join(names)}/_refresh")
             path, params = f"/{','.join(names)}/_delete_by_query", {"refresh": "true", "conflicts": "proceed"}
             body = {"query": {"match_all": {}}}
             self.client.transport.perform_request("POST", path, params=params, body=body)

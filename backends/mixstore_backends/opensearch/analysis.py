@@ -15,6 +15,8 @@ from mixstore.words import folded
 CLIP = "mixstore_clip"
 RANK = "mixstore_rank"
 WORDS = "mixstore_words"
+LOWEST, FINITE, HIGHEST = "-inf", "1", "inf"
+"""What to ask for to find a rank: the engine ranks what it is asked for, too."""
 KEPT = 8000
 """How many characters of a long text are compared; with UTF-8 of up to four bytes they fit in a term."""
 MORE = "\U0010ffff"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from mixstore.ranks import SHIFTED, nearest_float
-from mixstore_backends.opensearch.analysis import MORE, clipped
+from mixstore_backends.opensearch.analysis import FINITE, HIGHEST, LOWEST, MORE, clipped
 from mixstore_backends.opensearch.sources import NotPushableError, Source
 
 Body = dict[str, Any]
@@ -86,7 +86,7 @@ def _terms(source: Source, found: Sequence[Any]) -> Piece:
     """The documents with one of these terms."""
     pieces = []
     if source.form == "float":
-        for rank, infinite in (("2", math.inf), ("0", -math.inf)):
+        for rank, infinite in ((HIGHEST, math.inf), (LOWEST, -math.inf)):
             if infinite in found:
                 pieces.append(Piece({"term": {source.there: rank}}))
         found = [one for one in found if not math.isinf(one)]
@@ -142,10 +142,10 @@ def _float_range(source: Source, lookup: str, limit: float) -> Piece:
     if math.isinf(limit):
         beyond = (limit > 0) == above
         if beyond:
-            return Piece({"term": {source.there: "2" if above else "0"}}) if lookup.endswith("e") else NOTHING
-        ranks = ["0", "1", "2"] if lookup.endswith("e") else ["1", "2"] if above else ["0", "1"]
+            return Piece({"term": {source.there: HIGHEST if above else LOWEST}}) if lookup.endswith("e") else NOTHING
+        ranks = [LOWEST, FINITE, HIGHEST] if lookup.endswith("e") else [FINITE, HIGHEST if above else LOWEST]
         return Piece({"terms": {source.there: ranks}})
-    rank = Piece({"term": {source.there: "2" if above else "0"}})
+    rank = Piece({"term": {source.there: HIGHEST if above else LOWEST}})
     return any_of([_range(source.field, lookup, limit), rank])
 
 

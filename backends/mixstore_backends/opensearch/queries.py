@@ -7,7 +7,8 @@ point in time, each page after the last row of the one before (`search_after`), 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.adapter import decode_one
@@ -18,8 +19,10 @@ from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.compiler import Column, Where
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
+from mixstore_backends.opensearch.native import OPTION, PLAIN, Native, highlighting, words_query
+from mixstore_backends.opensearch.native import hit as native_hit
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
-from mixstore_backends.opensearch.values import dumps
+from mixstore_backends.opensearch.values import dumps, loads
 
 if TYPE_CHECKING:
     from mixstore.query import Query, Search
@@ -34,24 +37,32 @@ _INDEXABLE = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "between", "starts
 
 
 class Asked(NamedTuple):
-    """What all requests of a query have in common. tied: which of the sort values is a text that may be cut."""
+    """What all requests of a query have in common.
+
+    tied: which of the sort values is a text that may be cut. row: what makes a row of a hit.
+    """
 
     home: Index
     body: Body
     tied: tuple[int, ...]
-    partial: bool
+    row: Callable[[Any], Any]
 
     def rows(self, hits: Sequence[Any], before: Any = None) -> list[Any]:
         """The documents of some hits; `before` are the sort values of the last hit before them."""
         for position in self.tied:
             _check_cut(self.home, [before, *(hit["sort"] for hit in hits)], position)
-        if self.partial:
-            return [Part(hit["_source"]) for hit in hits]
-        return [hit["_source"] for hit in hits]
+        return [self.row(hit) for hit in hits]
 
 
 class Part(dict[str, Any]):
     """A document of which only some fields were read."""
+
+
+def _part(hit: Any) -> Part:
+    return Part(hit["_source"])
+
+
+_document = itemgetter("_source")
 
 
 def decode_part(schema: ModelSchema, row: Part, decoders: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +83,7 @@ def _check_cut(home: Index, places: Sequence[Any], position: int) -> None:
         last = term
 
 
-def _seen(home: Index) -> Steps:
+def seen(home: Index) -> Steps:
     """Refresh what was written lazily, so that the search sees it."""
     written = home.written
     if home.refreshed < written:
@@ -92,7 +103,7 @@ class Count(QueryPlan):
 
     def steps(self) -> Steps:
         """The one request."""
-        yield from _seen(self.home)
+        yield from seen(self.home)
         answer = yield self.target
         return answer["count"]
 
@@ -109,7 +120,7 @@ class One(QueryPlan):
 
     def steps(self) -> Steps:
         """The one request."""
-        yield from _seen(self.asked.home)
+        yield from seen(self.asked.home)
         answer = yield post(f"{self.asked.home.path}/_search", self.asked.body)
         return Rows(self.asked.rows(answer["hits"]["hits"]))
 
@@ -163,7 +174,7 @@ class Pages(QueryPlan):
     def steps(self) -> Steps:
         """One search, or the opening of a point in time and the first page."""
         home = self.asked.home
-        yield from _seen(home)
+        yield from seen(home)
         if not self.skip and self.left is None:
             answer = yield post(f"{home.path}/_search", {**self.asked.body, "size": PAGE})
             hits = answer["hits"]["hits"]
@@ -221,22 +232,27 @@ def select(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     where = home.compiler.where(query.where)
     columns = home.compiler.order(query.order)
     told = _access(home, where, query)
-    body: Body = {"query": _query(home, where, query.search), "track_total_hits": False}
-    partial = query.fields is not None and home.selects
-    if partial:
+    native: Native | None = query.options.get(OPTION)
+    scored = query.search is not None or native is not None
+    body: Body = {"query": _query(home, where, query.search, native), "track_total_hits": False}
+    row: Callable[[Any], Any] = native_hit if native is not None else _document
+    if query.fields is not None and home.selects:
         body["_source"] = _needed(home, where, query)
+        row = _part
+    elif native is not None and native.highlight and query.search is not None:
+        body["highlight"] = highlighting(home, query.search)
     end = None if query.limit is None else query.offset + query.limit
     if columns is not None and where.residual is None and end is not None and end <= WINDOW:
         if columns:
             body["sort"] = [one.body for one in columns]
-        elif query.search is None:
+        elif not scored:
             body["sort"] = ["_doc"]
         body.update({"size": query.limit}, **({"from": query.offset} if query.offset else {}))
-        return One(Asked(home, body, _tied(home, columns), partial), where, **told)
+        return One(Asked(home, body, _tied(home, columns), row), where, **told)
     sorted_by = columns or home.compiler.apart(home.schema.key_order)
-    scores = [_SCORE] if query.search is not None and not columns else []
+    scores = [_SCORE] if scored and not columns else []
     body["sort"] = [*scores, *(one.body for one in sorted_by)]
-    asked = Asked(home, body, _tied(home, columns or ()), partial)
+    asked = Asked(home, body, _tied(home, columns or ()), row)
     whole = columns is not None and where.residual is None
     skip, left = (query.offset, query.limit) if whole else (0, None)
     return Pages(asked, where, skip, left, abandoned, ordered=columns is not None, sliced=whole, **told)
@@ -247,16 +263,20 @@ def count(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     where = home.compiler.where(query.where)
     if where.residual is not None:
         return select(home, query, abandoned)
-    return Count(home, _query(home, where, query.search), where, **_access(home, where, query))
+    asked = _query(home, where, query.search, query.options.get(OPTION))
+    return Count(home, asked, where, **_access(home, where, query))
 
 
-def _query(home: Index, where: Where, search: Search | None) -> Body:
+def _query(home: Index, where: Where, search: Search | None, native: Native | None) -> Body:
     filters = list(where.filters)
-    if search is None:
-        return filters[0] if len(filters) == 1 else {"bool": {"filter": filters}} if filters else {"match_all": {}}
-    fields = [home.words_of(name) for name in search.fields or home.schema.searchable]
-    words: Body = {"query": search.text, "fields": fields, "type": "cross_fields", "operator": "and"}
-    return {"bool": {"must": [{"multi_match": words}], "filter": filters}}
+    must: list[Body] = []
+    if search is not None:
+        must.append(words_query(home, search, native or PLAIN))
+    if native is not None and native.raw is not None:
+        must.append(loads(native.raw))
+    if must:
+        return {"bool": {"must": must, "filter": filters}}
+    return filters[0] if len(filters) == 1 else {"bool": {"filter": filters}} if filters else {"match_all": {}}
 
 
 def _tied(home: Index, columns: Sequence[Column]) -> tuple[int, ...]:
@@ -279,6 +299,8 @@ def _shown(path: str, body: Body) -> dict[str, Any]:
 
 def _access(home: Index, where: Where, query: Query) -> dict[str, Any]:
     """The declared index that serves a query, or that it looks at every document of the model."""
+    if query.search is None and query.options.get(OPTION) is not None:
+        return {"index": "raw"}
     if query.search is not None:
         return {"index": ", ".join(query.search.fields or home.schema.searchable)}
     wanted = None

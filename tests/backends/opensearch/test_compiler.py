@@ -102,15 +102,15 @@ def test_none_is_what_is_not_there(asked: Expr, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("asked", "body"),
     [
-        (Q(score=math.inf), {"term": {"score.rank": "2"}}),
-        (Q(score__lt=math.inf), {"terms": {"score.rank": ["0", "1"]}}),
-        (Q(score__gte=-math.inf), {"terms": {"score.rank": ["0", "1", "2"]}}),
+        (Q(score=math.inf), {"term": {"score.rank": "inf"}}),
+        (Q(score__lt=math.inf), {"terms": {"score.rank": ["1", "-inf"]}}),
+        (Q(score__gte=-math.inf), {"terms": {"score.rank": ["-inf", "1", "inf"]}}),
         (Q(score__gt=math.inf), {"match_none": {}}),
         (
             Q(score__gt=1.5),
             {
                 "bool": {
-                    "should": [{"range": {"score": {"gt": 1.5}}}, {"term": {"score.rank": "2"}}],
+                    "should": [{"range": {"score": {"gt": 1.5}}}, {"term": {"score.rank": "inf"}}],
                     "minimum_should_match": 1,
                 }
             },
