@@ -21,11 +21,16 @@ class ReusedIndexes(OpenSearchBackend):
 
     made: set[str] = set()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.used: set[str] = set()
+
     def prepare(self, bound: Bound) -> Index:
         index = super().prepare(bound)
         shape = json.dumps([index.mapping, index.analysis])
         index.name = f"{index.name}-{hashlib.sha256(shape.encode()).hexdigest()[:12]}"
         index.path = f"/{index.name}"
+        self.used.add(index.name)
         return index
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
@@ -35,7 +40,7 @@ class ReusedIndexes(OpenSearchBackend):
 
     def empty(self) -> None:
         """Delete the documents of all models that were bound."""
-        names = {bound.native.name for bound in self._bounds.values()} & self.made
+        names = self.used & self.made
         if names:
             self.client.transport.perform_request("POST", f"/{','.join(names)}/_refresh")
             path, params = f"/{','.join(names)}/_delete_by_query", {"refresh": "true", "conflicts": "proceed"}

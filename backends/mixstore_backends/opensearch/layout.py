@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -55,7 +57,8 @@ class Index:
         self.selects = False
         """Whether a row of some fields only can be read."""
         self.written = self.refreshed = 0
-        """How often it was written with the policy "lazy", and how many of these writes searches see by now."""
+        """The number of the last write with the policy "lazy", and of the last one that searches see."""
+        self._writes = count(1)
 
     def _check(self) -> None:
         where = f"{self.schema.name} on OpenSearch"
@@ -68,7 +71,7 @@ class Index:
 
     # -- what the index is ------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def mapping(self) -> dict[str, Any]:
         """The mapping, made from the model."""
         fields = {
@@ -91,6 +94,10 @@ class Index:
                 f"{self.schema.name}.{field} is stored opaque and can't be searched", model=self.schema.model
             )
         return field if self.mapping["properties"][field]["type"] == "text" else f"{field}.words"
+
+    def wrote(self) -> None:
+        """There is something that searches don't see yet. Of two threads that say so none is lost."""
+        self.written = next(self._writes)
 
     # -- documents --------------------------------------------------------------------------------------------------
 

@@ -262,7 +262,7 @@ def count(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     """The plan that counts; if something is residual, the rows to count."""
     where = home.compiler.where(query.where)
     if where.residual is not None:
-        return select(home, query, abandoned)
+        return select(home, query.replace(fields=()), abandoned)
     asked = _query(home, where, query.search, query.options.get(OPTION))
     return Count(home, asked, where, **_access(home, where, query))
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixstore.errors import ConflictError, MixstoreError
+from mixstore.errors import ConflictError, MixstoreError, ThrottledError
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
@@ -22,7 +22,7 @@ CHARACTERS_AT_ONCE = 5_000_000
 ATTEMPTS = 16
 """How often a write is tried whose document changes between the look and the write."""
 PATIENCE = (0.1, 0.4, 1.6, 6.4)
-"""Seconds to wait before items are sent again that the engine had no room for."""
+"""Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
 Item = tuple[int, str]
@@ -82,7 +82,7 @@ class Bulk(Stepwise):
         for chunk in chunks:
             yield from self._one(chunk, self.refresh if at_once else "false", told)
         if self.refresh == LAZY:
-            self.index.written += 1
+            self.index.wrote()
         elif len(chunks) > 1 and self.refresh != "false":
             yield refreshing(self.index.path)
         return told
@@ -91,7 +91,13 @@ class Bulk(Stepwise):
         for seconds in (*PATIENCE, None):
             body = "".join([lines for _, lines in chunk])
             params = (("refresh", refresh), ("require_alias", "true"))
-            answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
+            try:
+                answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
+            except ThrottledError:
+                if seconds is None:
+                    raise
+                yield Pause(seconds)
+                continue
             items = [next(iter(item.values())) for item in answer["items"]]
             told.update({position: item for (position, _), item in zip(chunk, items, strict=True)})
             chunk = [one for one, item in zip(chunk, items, strict=True) if _had_no_room(item)]

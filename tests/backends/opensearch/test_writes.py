@@ -7,8 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from opensearchpy import exceptions as driver
 
-from mixstore import ConflictError, DuplicateKeyError, NotFoundError, ThrottledError, UnsupportedOperationError
+from mixstore import (
+    BackendUnavailableError,
+    ConflictError,
+    DuplicateKeyError,
+    NotFoundError,
+    ThrottledError,
+    UnsupportedOperationError,
+)
 from mixstore.expressions import Compare
 from mixstore.write import REMOVE, Add, Write
 from mixstore_backends.opensearch import units
@@ -237,6 +245,22 @@ def test_an_engine_that_stays_full_is_an_error_of_its_own() -> None:
     with pytest.raises(ThrottledError, match="more load") as caught:
         written(("create", ("a",), record(id="a")), answers=(full,) * 5)
     assert caught.value.key == "a"
+
+
+def test_a_whole_request_that_is_refused_for_now_is_sent_again(no_waiting: list[float]) -> None:
+    busy = driver.TransportError(429, "circuit_breaking_exception", {"error": {"type": "circuit_breaking_exception"}})
+    outcomes, _ = written(("create", ("a",), record(id="a")), answers=(busy, busy, items(("create", 201))))
+    assert outcomes == ["ok"]
+    assert no_waiting == [0.1, 0.4]
+    with pytest.raises(ThrottledError):
+        written(("create", ("a",), record(id="a")), answers=(busy,) * 5)
+
+
+def test_a_blocked_index_is_not_asked_again(no_waiting: list[float]) -> None:
+    blocked = refused("create", 429, "cluster_block_exception", "read-only")
+    with pytest.raises(BackendUnavailableError, match="can't be written"):
+        written(("create", ("a",), record(id="a")), answers=(items(blocked),))
+    assert no_waiting == []
 
 
 # -- through the chain -------------------------------------------------------------------------------------------------
