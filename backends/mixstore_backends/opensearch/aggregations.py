@@ -12,7 +12,7 @@ from mixstore.lookups import type_at
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
 from mixstore_backends.opensearch.queries import seen
-from mixstore_backends.opensearch.requests import Steps, Stepwise, post
+from mixstore_backends.opensearch.requests import Steps, Stepwise, searching
 from mixstore_backends.opensearch.sources import NotPushableError, Source
 from mixstore_backends.opensearch.values import document_codec
 
@@ -199,5 +199,5 @@ class _Aggregate(Stepwise):
     def steps(self) -> Steps:
         yield from seen(self.home)
         body = {"query": self.query, "size": 0, "aggs": {name: one.body for name, one in self.asked.items()}}
-        answer = yield post(f"{self.home.path}/_search", body)
+        answer = yield searching(self.home.path, body)
         return {name: one.result(answer["aggregations"][name]) for name, one in self.asked.items()}

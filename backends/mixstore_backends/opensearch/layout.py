@@ -48,9 +48,10 @@ class Index:
         self.opaque = tuple(field for field in schema.fields if field in bound.chain.opaque)
         self.searchable = tuple(field for field in schema.searchable if field not in self.opaque)
         self._check()
+        keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
         self.compiler = Compiler(Sources(types, self.searchable, schema.hidden_key, self.opaque), schema.model)
-        self._encoders = [] if schema.hidden_key else [document_codec(types[part]).encode for part in schema.key_fields]
+        self._encoders = [None if types[part].kind == "str" else document_codec(types[part]).encode for part in keys]
         self._plain = not self.opaque and not has_extra
         self._names = frozenset((*schema.fields, *schema.hidden_key))
         self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique})

@@ -15,13 +15,14 @@ from mixstore.adapter import decode_one
 from mixstore.errors import UnsupportedOperationError
 from mixstore.expressions import Compare, Expr, paths
 from mixstore.planned import QueryPlan, Rows
+from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.compiler import Column, Where
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
 from mixstore_backends.opensearch.native import OPTION, PLAIN, Native, highlighting, words_query
 from mixstore_backends.opensearch.native import hit as native_hit
-from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
+from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, hits_of, post, refreshing, searching
 from mixstore_backends.opensearch.values import dumps, loads
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Count(QueryPlan):
         """The one request."""
         yield from seen(self.home)
         answer = yield self.target
+        if answer["_shards"]["failed"]:
+            problem = errors.failure_of(503, answer["_shards"]["failures"][0].get("reason"))
+            raise errors.meaning(problem, self.home.name)
         return answer["count"]
 
 
@@ -121,8 +125,8 @@ class One(QueryPlan):
     def steps(self) -> Steps:
         """The one request."""
         yield from seen(self.asked.home)
-        answer = yield post(f"{self.asked.home.path}/_search", self.asked.body)
-        return Rows(self.asked.rows(answer["hits"]["hits"]))
+        answer = yield searching(self.asked.home.path, self.asked.body)
+        return Rows(self.asked.rows(hits_of(answer)))
 
 
 # -- page by page ------------------------------------------------------------------------------------------------------
@@ -176,8 +180,8 @@ class Pages(QueryPlan):
         home = self.asked.home
         yield from seen(home)
         if not self.skip and self.left is None:
-            answer = yield post(f"{home.path}/_search", {**self.asked.body, "size": PAGE})
-            hits = answer["hits"]["hits"]
+            answer = yield searching(home.path, {**self.asked.body, "size": PAGE})
+            hits = hits_of(answer)
             if len(hits) < PAGE:
                 return Rows(self.asked.rows(hits))
         opened = yield Request("POST", f"{home.path}/_search/point_in_time", params=(("keep_alive", KEEP_ALIVE),))
@@ -220,8 +224,8 @@ def _page(asked: Asked, pit: Pit, after: Any, size: int, **others: Any) -> Any:
     body = {**asked.body, **others, "size": size, "pit": {"id": pit.id, "keep_alive": KEEP_ALIVE}}
     if after is not None:
         body["search_after"] = after
-    answer = yield post("/_search", body)
-    return answer["hits"]["hits"]
+    answer = yield searching("", body)
+    return hits_of(answer)
 
 
 # -- compiling ---------------------------------------------------------------------------------------------------------

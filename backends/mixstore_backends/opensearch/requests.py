@@ -58,6 +58,21 @@ def post(path: str, body: Any, **params: str) -> Request:
     return Request("POST", path, dumps(body), tuple(params.items()))
 
 
+_HITS = ",".join(f"hits.hits.{name}" for name in ("_source", "sort", "_score", "highlight"))
+
+
+def searching(path: str, body: Any) -> Request:
+    """A search: an answer of some shards only is an error, and of the answer comes what is looked at."""
+    params = {"allow_partial_search_results": "false", "filter_path": f"{_HITS},aggregations"}
+    return post(f"{path}/_search", body, **params)
+
+
+def hits_of(answer: Any) -> list[Any]:
+    """The hits of a search; the engine leaves out what is empty."""
+    found: list[Any] = answer.get("hits", {}).get("hits", [])
+    return found
+
+
 def refreshing(path: str) -> Request:
     """Lets searches see all that was written to an index."""
     return Request("POST", f"{path}/_refresh")

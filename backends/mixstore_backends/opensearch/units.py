@@ -23,6 +23,8 @@ ATTEMPTS = 16
 """How often a write is tried whose document changes between the look and the write."""
 PATIENCE = (0.1, 0.4, 1.6, 6.4)
 """Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
+TOLD = "items.*.status,items.*.error,items.*.get._source"
+"""What of the answer is looked at."""
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
 Item = tuple[int, str]
@@ -90,7 +92,7 @@ class Bulk(Stepwise):
     def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:
         for seconds in (*PATIENCE, None):
             body = "".join([lines for _, lines in chunk])
-            params = (("refresh", refresh), ("require_alias", "true"))
+            params = (("refresh", refresh), ("require_alias", "true"), ("filter_path", TOLD))
             try:
                 answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
             except ThrottledError:

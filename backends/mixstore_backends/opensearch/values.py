@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from mixstore import codecs
+from mixstore import codecs, scalars
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
 
@@ -65,6 +66,8 @@ def document_codec(field_type: FieldType, any_length: bool = False) -> Codec:
     """
     codec = codecs.jsonable(field_type)
     form = form_of(field_type)
+    if form == "float" and field_type.python is float:
+        return Codec(real, codec.decode)
     if not field_type.scalar:
         return Codec(_after(codec.encode, compound), codec.decode)
     if form == "text":
@@ -115,6 +118,22 @@ def integer(value: Any) -> int:
 def _positive_zero(value: Any) -> Any:
     """A float, or the text of an infinite one. Lucene sorts -0.0 before 0.0, which python takes for one number."""
     return 0.0 if value == 0.0 else value
+
+
+def real(value: Any) -> Any:
+    """A float as JSON has it: an infinite one as text. ValueError for NaN."""
+    number = scalars.real(value)
+    return _positive_zero(number if math.isfinite(number) else str(number))
+
+
+codecs.PASSES.update(
+    {
+        text: "type(v) is str and v.isascii()",
+        term: f"type(v) is str and v.isascii() and len(v) <= {TERM_BYTES}",
+        integer: f"type(v) is int and {SMALLEST} <= v <= {LARGEST}",
+        real: "type(v) is float and v - v == 0.0 and v != 0.0",
+    }
+)
 
 
 def compound(value: Any) -> Any:

@@ -56,7 +56,12 @@ def stubbed(*answers: Any, **options: Any) -> tuple[OpenSearchBackend, StubClien
 def items(*told: tuple[str, int] | dict[str, Any]) -> dict[str, Any]:
     """The answer to a bulk: an operation and its status each."""
     made = [one if isinstance(one, dict) else {one[0]: {"_id": "x", "status": one[1]}} for one in told]
-    return {"took": 1, "errors": any("error" in next(iter(one.values())) for one in made), "items": made}
+    return {"items": made}
+
+
+def counted(number: int) -> dict[str, Any]:
+    """The answer to a count."""
+    return {"count": number, "_shards": {"total": 1, "failed": 0}}
 
 
 def refused(operation: str, status: int, kind: str, reason: str = "no") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from mixstore import (
 from mixstore_backends.opensearch import OpenSearchAdapter, OpenSearchBackend
 from mixstore_backends.sqlite.adapter import SQLiteAdapter
 from tests.backends.opensearch.models import Article
-from tests.backends.opensearch.stub import items, refused, stubbed
+from tests.backends.opensearch.stub import counted, items, refused, stubbed
 
 REFUSED = driver.ConnectionError("N/A", "Connection refused", ConnectionRefusedError("NewConnectionError: refused"))
 RESET = driver.ConnectionError("N/A", "Connection aborted", ConnectionResetError("reset by peer"))
@@ -79,7 +79,7 @@ def test_each_error_of_the_driver_has_a_meaning_and_stays_its_cause(
 
 
 def test_a_read_is_asked_again_when_the_connection_broke() -> None:
-    backend, client = stubbed(RESET, REFUSED, {"count": 3})
+    backend, client = stubbed(RESET, REFUSED, counted(3))
     assert backend.count(Article) == 3
     assert len(client.sent) == 3
     backend, _ = stubbed(RESET, RESET, RESET)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mixstore import BackendError, UnsupportedOperationError
+from mixstore import BackendError, BackendUnavailableError, UnsupportedOperationError
 from mixstore_backends.opensearch import queries
 from tests.backends.opensearch.models import Article
-from tests.backends.opensearch.stub import stubbed
+from tests.backends.opensearch.stub import counted, stubbed
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_more_is_read_at_a_point_in_time_and_it_is_closed() -> None:
 
 
 def test_a_point_in_time_that_nobody_needs_any_more_is_closed_by_the_next_request() -> None:
-    backend, client = stubbed(hits("a", "b"), PIT, hits("a", "b"), {}, {"count": 2})
+    backend, client = stubbed(hits("a", "b"), PIT, hits("a", "b"), {}, counted(2))
     found = backend.query(Article).filter(id__regex=".").limit(1).all()
     assert ids(found) == ["a"]
     assert backend.count(Article) == 2
@@ -92,7 +92,7 @@ def test_select_needs_no_more_than_it_reads() -> None:
 
 
 def test_a_count_is_the_engines_where_it_can_answer_exactly() -> None:
-    backend, client = stubbed({"count": 12_345})
+    backend, client = stubbed(counted(12_345))
     assert backend.query(Article).filter(stars=1).count() == 12_345
     assert client.sent[0].json == {"query": {"term": {"stars": 1}}}
 
@@ -145,3 +145,13 @@ async def test_an_async_client_is_awaited() -> None:
     Article.bind(None)
     assert waiting.sent == ["/article/_doc/a"]
     assert client.sent == []
+
+
+def test_an_answer_of_some_shards_only_is_no_answer() -> None:
+    backend, client = stubbed(hits("a"))
+    backend.query(Article).limit(1).all()
+    assert client.sent[0].params["allow_partial_search_results"] == "false"
+    reason = {"type": "no_shard_available_action_exception", "reason": "gone"}
+    backend, _ = stubbed({"count": 3, "_shards": {"failed": 1, "failures": [{"shard": 0, "reason": reason}]}})
+    with pytest.raises(BackendUnavailableError, match="gone"):
+        backend.count(Article)

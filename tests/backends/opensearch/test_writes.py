@@ -22,7 +22,7 @@ from mixstore.write import REMOVE, Add, Write
 from mixstore_backends.opensearch import units
 from mixstore_backends.opensearch.writes import SCRIPT
 from tests.backends.opensearch.models import Article, Home, Todo
-from tests.backends.opensearch.stub import StubClient, conflict, items, refused, stubbed
+from tests.backends.opensearch.stub import StubClient, conflict, counted, items, refused, stubbed
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_a_create_is_a_create_that_waits_until_searches_see_it() -> None:
     Todo.bind(None)
     (sent,) = client.sent
     assert (sent.method, sent.path) == ("POST", "/app-todo/_bulk")
-    assert sent.params == {"refresh": "wait_for", "require_alias": "true"}
+    assert sent.params == {"refresh": "wait_for", "require_alias": "true", "filter_path": units.TOLD}
     assert sent.lines == [
         {"create": {"_id": "USER#ann|TODO#0003"}},
         {"user": "ann", "number": 3, "done": False, "_pk": "USER#ann", "_sk": "TODO#0003"},
@@ -85,7 +85,7 @@ def test_a_block_can_have_another_refresh_policy() -> None:
 
 
 def test_a_lazy_backend_refreshes_before_it_searches_what_it_wrote() -> None:
-    backend, client = stubbed(items(("delete", 200)), {}, {"count": 0}, {"count": 0}, refresh="lazy")
+    backend, client = stubbed(items(("delete", 200)), {}, counted(0), counted(0), refresh="lazy")
     bound = backend.bound(Article)
     backend.execute(backend.compile_writes(bound, [Write("delete", bound, ("a",))]))
     assert backend.count(Article) == backend.count(Article) == 0
