@@ -129,7 +129,7 @@ def _unreached(error: Any, place: str, writes: bool) -> MixstoreError:
     if not writes or never_sent(error):
         return BackendUnavailableError(f"{place} can't be reached: {cause}", backend=NAME, hint="is it running?")
     told = f"the connection to {place} broke before the answer: {cause}"
-    return BackendTimeoutError(told, backend=NAME, outcome_unknown=True)
+    return BackendUnavailableError(told, backend=NAME, outcome_unknown=True)
 
 
 def never_sent(error: Any) -> bool:

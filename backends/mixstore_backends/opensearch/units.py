@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixstore.errors import ConflictError, MixstoreError, ThrottledError
+from mixstore.errors import BackendError, BackendUnavailableError, ConflictError, MixstoreError, ThrottledError
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
@@ -47,7 +47,12 @@ class Bulk(Stepwise):
         for attempt in range(ATTEMPTS):
             if attempt:
                 yield Pause(random.uniform(0, 0.004 * 2 ** min(attempt, 6)))
-            stored = yield from self._looked(pending)
+            try:
+                stored = yield from self._looked(pending)
+            except BackendError as error:
+                if len(pending) == len(outcomes):
+                    raise
+                return [outcome or Outcome("failed", error=error) for outcome in outcomes]
             ready: list[Item] = []
             for position in pending:
                 task = self.tasks[position]
@@ -62,12 +67,11 @@ class Bulk(Stepwise):
             pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
             if not pending:
                 return outcomes
-        raise ConflictError(
-            f"{self.tasks[pending[0]].write!r}: the document changed under {ATTEMPTS} attempts; it was not written",
-            model=self.index.schema.model,
-            key=self.index.schema.key_as_told(self.tasks[pending[0]].write.key),
-            backend=errors.NAME,
-        )
+        return [outcome or self._restless(task) for outcome, task in zip(outcomes, self.tasks, strict=True)]
+
+    def _restless(self, task: Task) -> Outcome:
+        problem = f"{task.write!r}: the document changed under {ATTEMPTS} attempts; it was not written"
+        return Outcome("failed", error=self._placed(task, ConflictError(problem, backend=errors.NAME)))
 
     def _looked(self, pending: list[int]) -> Any:
         ids = [self.tasks[position].id for position in pending if self.tasks[position].looks]
@@ -77,12 +81,24 @@ class Bulk(Stepwise):
         return found
 
     def _sent(self, ready: list[Item]) -> Any:
-        """{position: what the engine says of it}. With several requests the index is refreshed once, at the end."""
+        """{position: what the engine says of it, or the error that came instead}.
+
+        With several requests the index is refreshed once, at the end. If one of them fails, those after it are not
+        sent, and their rows not written.
+        """
         told: dict[int, Any] = {}
         chunks = list(_chunks(ready))
         at_once = len(chunks) == 1 and self.refresh != LAZY
-        for chunk in chunks:
-            yield from self._one(chunk, self.refresh if at_once else "false", told)
+        for number, chunk in enumerate(chunks):
+            try:
+                yield from self._one(chunk, self.refresh if at_once else "false", told)
+            except BackendError as error:
+                if len(chunks) == 1:
+                    raise
+                rest = _not_tried(error)
+                told.update({position: rest for later in chunks[number + 1 :] for position, _ in later})
+                told.update({position: error for position, _ in chunk if _had_no_room(told.get(position))})
+                break
         if self.refresh == LAZY:
             self.index.wrote()
         elif len(chunks) > 1 and self.refresh != "false":
@@ -107,8 +123,10 @@ class Bulk(Stepwise):
                 return
             yield Pause(seconds)
 
-    def _outcome(self, task: Task, item: dict[str, Any]) -> Outcome | None:
+    def _outcome(self, task: Task, item: Any) -> Outcome | None:
         """What became of a write; None: it met another one, and has to be tried again."""
+        if isinstance(item, MixstoreError):
+            return Outcome("failed", error=item)
         status, error = item["status"], item.get("error")
         if error is None:
             if status == 404:
@@ -117,20 +135,29 @@ class Bulk(Stepwise):
         if error.get("type") == "document_missing_exception":
             return None if task.looks else MISSING
         if status != 409:
-            raise self._failed(task, status, error)
+            problem = errors.meaning(errors.failure_of(status, error), self.index.name)
+            return Outcome("failed", error=self._placed(task, problem))
         if task.write.op == "create" and task.evicts is None:
             return Outcome("exists")
         task.looks = True
         return None
 
-    def _failed(self, task: Task, status: int, error: Any) -> MixstoreError:
-        found = errors.meaning(errors.failure_of(status, error), self.index.name)
-        found.model, found.key = self.index.schema.model, self.index.schema.key_as_told(task.write.key)
-        return found
+    def _placed(self, task: Task, error: MixstoreError) -> MixstoreError:
+        error.model, error.key = self.index.schema.model, self.index.schema.key_as_told(task.write.key)
+        return error
 
 
-def _had_no_room(item: dict[str, Any]) -> bool:
+def _not_tried(error: BackendError) -> BackendUnavailableError:
+    """What the rows are told that come after a request which failed."""
+    rest = BackendUnavailableError("not tried: a request before it failed", backend=errors.NAME)
+    rest.__cause__ = error
+    return rest
+
+
+def _had_no_room(item: dict[str, Any] | None) -> bool:
     """Whether the engine may take the item in a moment; a blocked index (a full disk) stays so."""
+    if item is None:
+        return True
     return item["status"] in _NO_ROOM and item.get("error", {}).get("type") != errors.BLOCKED
 
 

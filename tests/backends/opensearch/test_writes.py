@@ -11,11 +11,13 @@ from opensearchpy import exceptions as driver
 
 from mixstore import (
     BackendUnavailableError,
+    BatchError,
     ConflictError,
     DuplicateKeyError,
     NotFoundError,
     ThrottledError,
     UnsupportedOperationError,
+    ValidationError,
 )
 from mixstore.expressions import Compare
 from mixstore.write import REMOVE, Add, Write
@@ -175,10 +177,13 @@ def test_a_document_that_changes_in_between_is_looked_at_again(no_waiting: list[
 
 
 def test_a_document_that_never_stands_still_is_a_conflict() -> None:
-    answers = (found("a", 7, stars=5), items(conflict("update"))) * units.ATTEMPTS
-    with pytest.raises(ConflictError, match=f"{units.ATTEMPTS} attempts") as caught:
-        written(("update", ("a",), None, {"open": True}, FIVE), answers=answers)
-    assert caught.value.key == "a"
+    backend, _ = stubbed(*(found("a", 7, stars=5), items(conflict("update"))) * units.ATTEMPTS)
+    bound = backend.bound(Article)
+    write = Write("update", bound, ("a",), None, {"open": True}, FIVE)
+    (outcome,) = backend.execute(backend.compile_writes(bound, [write]))
+    assert isinstance(outcome.error, ConflictError)
+    assert f"{units.ATTEMPTS} attempts" in str(outcome.error)
+    assert outcome.error.key == "a"
 
 
 def test_an_upsert_with_a_condition_creates_what_is_not_there() -> None:
@@ -242,9 +247,11 @@ def test_items_that_the_engine_had_no_room_for_are_sent_again_and_only_they(no_w
 
 def test_an_engine_that_stays_full_is_an_error_of_its_own() -> None:
     full = items(refused("create", 429, "rejected_execution_exception"))
+    backend, client = stubbed(*(full,) * 5)
     with pytest.raises(ThrottledError, match="more load") as caught:
-        written(("create", ("a",), record(id="a")), answers=(full,) * 5)
+        backend.create(Article, {"id": "a"})
     assert caught.value.key == "a"
+    assert len(client.sent) == 5
 
 
 def test_a_whole_request_that_is_refused_for_now_is_sent_again(no_waiting: list[float]) -> None:
@@ -257,10 +264,38 @@ def test_a_whole_request_that_is_refused_for_now_is_sent_again(no_waiting: list[
 
 
 def test_a_blocked_index_is_not_asked_again(no_waiting: list[float]) -> None:
-    blocked = refused("create", 429, "cluster_block_exception", "read-only")
+    backend, _ = stubbed(items(refused("create", 429, "cluster_block_exception", "read-only")))
     with pytest.raises(BackendUnavailableError, match="can't be written"):
-        written(("create", ("a",), record(id="a")), answers=(items(blocked),))
+        backend.create(Article, {"id": "a"})
     assert no_waiting == []
+
+
+def test_each_row_of_a_batch_is_told_what_became_of_it() -> None:
+    bad = refused("create", 400, "mapper_parsing_exception", "failed to parse field [tags] of type [keyword]")
+    backend, _ = stubbed(items(("create", 201), bad, conflict("create"), ("create", 201)))
+    with pytest.raises(BatchError) as caught:
+        backend.batch_create(Article, [{"id": one} for one in "abcd"])
+    assert {position: type(error) for position, error in caught.value.failed.items()} == {
+        1: ValidationError,
+        2: DuplicateKeyError,
+    }
+    assert caught.value.failed[1].key == "b"  # type: ignore[attr-defined]
+
+
+def test_rows_after_a_request_that_failed_are_not_tried_and_those_before_it_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(units, "ITEMS_AT_ONCE", 2)
+    broken = driver.ConnectionTimeout("TIMEOUT", "read timed out", TimeoutError())
+    backend, client = stubbed(items(("create", 201), ("create", 201)), broken, {})
+    with pytest.raises(BatchError) as caught:
+        backend.batch_create(Article, [{"id": one} for one in "abcdef"])
+    told = caught.value.outcomes
+    assert told[:2] == [None, None]
+    assert told[2] is told[3]
+    assert [getattr(error, "outcome_unknown", None) for error in told] == [None, None, True, True, False, False]
+    assert "not tried" in str(told[4])
+    assert [sent.path for sent in client.sent] == [*["/article/_bulk"] * 2, "/article/_refresh"]
 
 
 # -- through the chain -------------------------------------------------------------------------------------------------
