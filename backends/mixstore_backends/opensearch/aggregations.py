@@ -138,7 +138,7 @@ class _Asked:
     def _check(self, home: Index) -> None:
         one, form = self.one, self.source.form
         if isinstance(one, Terms):
-            if not self.source.indexed or self.source.kind == "choice":
+            if not self.source.indexed or self.source.kind == "choice" or form == "bytes":
                 raise self._refused(home, "has no terms to count")
             if isinstance(one.size, bool) or not isinstance(one.size, int) or not 0 < one.size <= 10_000:
                 raise QueryError(f"size is a number from 1 to 10,000, not {one.size!r}", model=home.schema.model)

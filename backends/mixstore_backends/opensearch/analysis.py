@@ -1,6 +1,7 @@
 """The analysis of an index: what of a value is compared, and how a text becomes words.
 
-`mixstore_clip` keeps the first characters of a text that is longer than a term. `mixstore_rank` is the place of a
+`mixstore_clip` keeps the first characters of a text that is longer than a term. `mixstore_bytes` does so with base64,
+whose signs it replaces by others that sort as the bytes do. `mixstore_rank` is the place of a
 number: "0" for minus infinity, "2" for infinity, which are no numbers to the engine, "1" for all others.
 `mixstore_words` cuts a text into the words of `mixstore.words`, so that a search finds what it finds everywhere.
 """
@@ -13,6 +14,7 @@ from typing import Any
 from mixstore.words import folded
 
 CLIP = "mixstore_clip"
+BYTES = "mixstore_bytes"
 RANK = "mixstore_rank"
 WORDS = "mixstore_words"
 LOWEST, FINITE, HIGHEST = "-inf", "1", "inf"
@@ -21,6 +23,8 @@ KEPT = 8000
 """How many characters of a long text are compared; with UTF-8 of up to four bytes they fit in a term."""
 MORE = "\U0010ffff"
 """Stands for the rest of a text that was cut: it sorts after every shorter text."""
+_BASE64 = "=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SORTED = "!0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz{|"
 _FOLDED_BELOW = 0x20000
 _LONGEST_WORD = 8000
 
@@ -33,6 +37,7 @@ def clipped(value: str) -> str:
 def settings(searchable: bool) -> dict[str, Any]:
     """The `analysis` section; the rules for words are long, so only where there is something to search."""
     filters: dict[str, Any] = {
+        BYTES: {"type": "mapping", "mappings": [_rule(*pair) for pair in zip(_BASE64, _SORTED, strict=True)]},
         CLIP: _replacing(f"(?s)^(.{{{KEPT}}}).+$", f"$1{MORE}"),
         f"{RANK}_number": _replacing("(?s)^(?!-?inf$).*$", "1"),
         f"{RANK}_lowest": _replacing("^-inf$", "0"),
@@ -43,6 +48,7 @@ def settings(searchable: bool) -> dict[str, Any]:
         "char_filter": filters,
         "normalizer": {
             CLIP: {"type": "custom", "char_filter": [CLIP]},
+            BYTES: {"type": "custom", "char_filter": [BYTES, CLIP]},
             RANK: {"type": "custom", "char_filter": ranks},
         },
     }
@@ -70,8 +76,12 @@ def _foldings() -> tuple[str, ...]:
         one = chr(code)
         counts = folded(one)
         if counts not in (one, " "):
-            found.append(f"{_escaped(one)} => {_escaped(counts)}")
+            found.append(_rule(one, counts))
     return tuple(found)
+
+
+def _rule(one: str, to: str) -> str:
+    return f"{_escaped(one)} => {_escaped(to)}"
 
 
 def _escaped(found: str) -> str:

@@ -37,7 +37,9 @@ class OpenSearchBackend(PlannedBackend):
     """
 
     backend_name = errors.NAME
-    capabilities = Capability.CONDITIONS | Capability.INDEXES | Capability.ADD | Capability.FULL_TEXT
+    capabilities = (
+        Capability.CONDITIONS | Capability.INDEXES | Capability.ORDERED | Capability.ADD | Capability.FULL_TEXT
+    )
     adapter: OpenSearchAdapter
 
     def __init__(

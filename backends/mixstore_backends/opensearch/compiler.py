@@ -23,6 +23,7 @@ from mixstore_backends.opensearch.lookups import (
     negated,
     there,
 )
+from mixstore_backends.opensearch.sorting import Column
 from mixstore_backends.opensearch.sources import NotPushableError, Source, Sources
 
 DEEPEST = 20
@@ -42,19 +43,6 @@ class Where(NamedTuple):
     def pushed(self) -> Expr:
         """What the engine answers exactly."""
         return conjunction(*self.terms)
-
-
-class Column(NamedTuple):
-    """One field to sort by."""
-
-    field: str
-    descending: bool
-
-    @property
-    def body(self) -> Body:
-        """None sorts first ascending, last descending."""
-        order, missing = ("desc", "_last") if self.descending else ("asc", "_first")
-        return {self.field: {"order": order, "missing": missing}}
 
 
 class Compiler:
@@ -105,12 +93,12 @@ class Compiler:
                 return None
             if columns is None:
                 return None
-            found += [Column(field, one.descending) for field in columns]
+            found += [column._replace(descending=one.descending) for column in columns]
         return found
 
     def apart(self, order: Sequence[Order]) -> list[Column]:
         """Columns that tell rows apart by these paths, in whatever order."""
-        return [Column(field, False) for one in order for field in self.sources.at(one.path).distinct]
+        return [column for one in order for column in self.sources.at(one.path).distinct]
 
 
 def _depth(expr: Expr) -> int:

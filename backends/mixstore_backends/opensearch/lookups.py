@@ -118,7 +118,7 @@ def _ordering(lookup: str) -> Callable[[Source, Any], Piece]:
             return NOTHING
         if source.form == "decimal":
             return _near_decimal(source, lookup, stored)
-        if source.columns is None:
+        if source.form == "text" and source.kind == "ip":
             raise NotPushableError(source.field)
         said = SHIFTED.get((lookup, near), lookup)
         if source.form == "float":

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixstore_backends.opensearch.analysis import CLIP, RANK, WORDS
+from mixstore_backends.opensearch.analysis import BYTES, CLIP, RANK, WORDS
 from mixstore_backends.opensearch.values import element_of, form_of, may_be_null
 
 if TYPE_CHECKING:
@@ -83,5 +83,5 @@ _PROPERTIES: dict[str, Mapping] = {
     "moment": {"type": "date", "format": "strict_date_optional_time_nanos", "fields": {"exact": KEYWORD}},
     "date": {"type": "date", "format": "strict_date"},
     "ip4": {"type": "ip"},
-    "bytes": {**KEYWORD, "normalizer": CLIP},
+    "bytes": {**KEYWORD, "normalizer": BYTES},
 }

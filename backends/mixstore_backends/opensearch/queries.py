@@ -17,12 +17,13 @@ from mixstore.expressions import Compare, Expr, paths
 from mixstore.planned import QueryPlan, Rows
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.analysis import KEPT, MORE
-from mixstore_backends.opensearch.compiler import Column, Where
+from mixstore_backends.opensearch.compiler import Where
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
 from mixstore_backends.opensearch.native import OPTION, PLAIN, Native, highlighting, words_query
 from mixstore_backends.opensearch.native import hit as native_hit
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, hits_of, post, refreshing, searching
+from mixstore_backends.opensearch.sorting import Column
 from mixstore_backends.opensearch.values import dumps, loads
 
 if TYPE_CHECKING:
@@ -284,8 +285,7 @@ def _query(home: Index, where: Where, search: Search | None, native: Native | No
 
 
 def _tied(home: Index, columns: Sequence[Column]) -> tuple[int, ...]:
-    cut = {f"{name}.keyword" for name in home.searchable}
-    return tuple(position for position, one in enumerate(columns) if one.field in cut)
+    return tuple(position for position, one in enumerate(columns) if one.field in home.compiler.sources.cut)
 
 
 def _needed(home: Index, where: Where, query: Query) -> list[str]:

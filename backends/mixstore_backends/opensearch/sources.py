@@ -16,6 +16,7 @@ from mixstore.ranks import RANKS, nearest_float, nearest_integer, stored_kind
 from mixstore.scalars import microseconds
 from mixstore.types import FieldType
 from mixstore_backends.opensearch.analysis import KEPT
+from mixstore_backends.opensearch.sorting import ADDRESS, DECIMAL, Column
 from mixstore_backends.opensearch.values import (
     LARGEST,
     SMALLEST,
@@ -35,8 +36,8 @@ class Source:
     """A value for each document.
 
     field: what the mapping calls it. compared: the field whose terms are compared. there: the field that has a term
-    wherever there is a value. columns: the fields to sort by, in the order of the values; None if there are none.
-    distinct: fields that sort different values apart, in whatever order. clips: a long value is indexed in part only.
+    wherever there is a value. columns: what to sort by, in the order of the values; None if there is nothing.
+    distinct: what sorts different values apart, in whatever order. clips: a long value is indexed in part only.
     textual: values are text to python too. nullable: the value may be None, or something around it.
     """
 
@@ -71,18 +72,21 @@ class Source:
         self.textual = self.form == "text" and self.kind in ("str", "url")
         self.compared = f"{field}.keyword" if searchable_text else _compared(field, self.form)
         self.there = f"{field}.rank" if self.form == "float" else self.compared
-        self.distinct = (f"{field}.rank", field) if self.form == "float" else (self.compared,)
+        names = (f"{field}.rank", field) if self.form == "float" else (self.compared,)
+        self.distinct = tuple(map(Column, names))
         self.columns = self._columns(ranked)
         self.witness = None if field_type is None else _witness(field, field_type)
 
-    def _columns(self, ranked: bool) -> tuple[str, ...] | None:
-        if self.form in ("unindexed", "object", "nested", "bytes", "decimal"):
+    def _columns(self, ranked: bool) -> tuple[Column, ...] | None:
+        if not self.indexed:
             return None
+        if self.form == "decimal":
+            return (Column(self.compared, script=DECIMAL),)
         if self.form == "text" and self.kind == "ip":
-            return None
-        if self.form == "float" or (self.form == "int" and ranked):
-            return (f"{self.field}.rank", self.field)
-        return (self.compared,)
+            return (Column(self.compared, script=ADDRESS),)
+        if self.form == "int" and ranked:
+            return (Column(f"{self.field}.rank"), Column(self.field))
+        return self.distinct
 
     @property
     def indexed(self) -> bool:
@@ -145,6 +149,8 @@ class Sources:
         self.fields = fields
         self.searchable = frozenset(searchable)
         self.opaque = opaque
+        self.cut: set[str] = set()
+        """The fields seen so far of which a long value is indexed in part only."""
         self._known: dict[tuple[str, ...], Source | None] = {
             (name,): Source(name, None, nullable=False, ranked=False, words=False) for name in hidden
         }
@@ -155,6 +161,8 @@ class Sources:
             source = self._known[path]
         except KeyError:
             source = self._known[path] = self._make(path)
+            if source is not None and source.clips:
+                self.cut.add(source.compared)
         if source is None:
             raise NotPushableError(".".join(path))
         return source

@@ -44,7 +44,7 @@ def properties(model: type[Model] = Article) -> dict[str, Any]:
         ("uuid", {"type": "keyword"}),
         ("ip", {"type": "ip"}),
         ("ip6", {"type": "keyword"}),
-        ("raw", {"type": "keyword", "normalizer": "mixstore_clip"}),
+        ("raw", {"type": "keyword", "normalizer": "mixstore_bytes"}),
         ("tags", {"type": "keyword"}),
         ("free", {"type": "object", "enabled": False}),
     ],
