@@ -93,7 +93,7 @@ class Bulk(Stepwise):
             try:
                 yield from self._one(chunk, self.refresh if at_once else "false", told)
             except BackendError as error:
-                if len(chunks) == 1:
+                if len(chunk) == len(self.tasks):
                     raise
                 rest = _not_tried(error)
                 told.update({position: rest for later in chunks[number + 1 :] for position, _ in later})
@@ -102,8 +102,15 @@ class Bulk(Stepwise):
         if self.refresh == LAZY:
             self.index.wrote()
         elif len(chunks) > 1 and self.refresh != "false":
-            yield refreshing(self.index.path)
+            yield from self._refreshed()
         return told
+
+    def _refreshed(self) -> Steps:
+        """What was written stays written if this fails; the next search then has to refresh first."""
+        try:
+            yield refreshing(self.index.path)
+        except BackendError:
+            self.index.wrote()
 
     def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:
         for seconds in (*PATIENCE, None):

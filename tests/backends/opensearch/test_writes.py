@@ -270,6 +270,26 @@ def test_a_blocked_index_is_not_asked_again(no_waiting: list[float]) -> None:
     assert no_waiting == []
 
 
+def test_a_refresh_that_fails_is_left_to_the_next_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "ITEMS_AT_ONCE", 1)
+    busy = driver.TransportError(503, "unavailable", {})
+    backend, client = stubbed(*[items(("create", 201))] * 2, busy, {}, counted(2))
+    assert len(backend.batch_create(Article, [{"id": one} for one in "ab"])) == 2
+    assert backend.count(Article) == 2
+    assert [sent.path for sent in client.sent[2:]] == [*["/article/_refresh"] * 2, "/article/_count"]
+
+
+def test_rows_that_were_settled_are_told_when_a_later_attempt_fails() -> None:
+    broken = driver.ConnectionTimeout("TIMEOUT", "read timed out", TimeoutError())
+    for second in ((broken,), (found("b", 3, stars=5), broken)):
+        backend, _ = stubbed(items(("create", 201), conflict("create")), *second)
+        bound = backend.bound(Article)
+        writes = [Write("create", bound, (one,), record(id=one), evict=FIVE) for one in "ab"]
+        outcomes = backend.execute(backend.compile_batch(bound, writes))
+        assert [outcome.status for outcome in outcomes] == ["ok", "failed"]
+        assert outcomes[1].error.__cause__ is broken
+
+
 def test_each_row_of_a_batch_is_told_what_became_of_it() -> None:
     bad = refused("create", 400, "mapper_parsing_exception", "failed to parse field [tags] of type [keyword]")
     backend, _ = stubbed(items(("create", 201), bad, conflict("create"), ("create", 201)))
