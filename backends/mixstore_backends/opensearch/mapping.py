@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixstore_backends.opensearch.analysis import BYTES, CLIP, RANK, WORDS
-from mixstore_backends.opensearch.values import element_of, form_of, may_be_null
+from mixstore_backends.opensearch.values import element_of, form_of, is_open, may_be_null
 
 if TYPE_CHECKING:
     from mixstore.types import FieldType
@@ -33,8 +33,7 @@ def property_of(field_type: FieldType, searchable: bool = False, within: tuple[t
     """The mapping of values of a type; `within` are the models around it, since one may contain itself."""
     element = element_of(field_type)
     if element is not None:
-        found = _listed(element, within)
-        return _with_words(found) if searchable and found is not UNINDEXED else found
+        return _listed(element, within)
     form = form_of(field_type)
     if form == "object":
         return _object(field_type, within)
@@ -50,12 +49,7 @@ def property_of(field_type: FieldType, searchable: bool = False, within: tuple[t
             "analyzer": WORDS,
             "fields": {"keyword": {**KEYWORD, "normalizer": CLIP}},
         }
-    return _with_words(found)
-
-
-def _with_words(found: Mapping) -> Mapping:
-    words = {"words": {"type": "text", "analyzer": WORDS}}
-    return {**found, "fields": {**found.get("fields", {}), **words}}
+    return {**found, "fields": {"words": {"type": "text", "analyzer": WORDS}}}
 
 
 def _listed(element: FieldType, within: tuple[type, ...]) -> Mapping:
@@ -67,7 +61,7 @@ def _listed(element: FieldType, within: tuple[type, ...]) -> Mapping:
 
 def _object(field_type: FieldType, within: tuple[type, ...]) -> Mapping:
     model = field_type.python
-    if model in within or model.model_config.get("extra") == "allow":
+    if model in within or is_open(field_type):
         return UNINDEXED
     inner = {name: property_of(kind, within=(*within, model)) for name, kind in field_type.nested().items()}
     return {"type": "object", "dynamic": "strict", "properties": inner}

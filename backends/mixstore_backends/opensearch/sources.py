@@ -24,6 +24,7 @@ from mixstore_backends.opensearch.values import (
     document_codec,
     element_of,
     form_of,
+    is_open,
     may_be_null,
 )
 
@@ -132,7 +133,7 @@ def _compared(field: str, form: Form) -> str:
 
 def _witness(field: str, field_type: FieldType) -> Source | None:
     """A part of a model that every value of it has, by which to see that there is one."""
-    if field_type.kind != "model":
+    if field_type.kind != "model" or is_open(field_type):
         return None
     for name, kind in field_type.nested().items():
         if kind.scalar and not may_be_null(kind) and form_of(kind) != "unindexed":
@@ -175,7 +176,7 @@ class Sources:
         nullable, within = may_be_null(kind), [kind.python]
         for step in path[1:]:
             inner = kind.nested().get(step) if kind.kind == "model" else None
-            if inner is None or kind.python.model_config.get("extra") == "allow":
+            if inner is None or is_open(kind):
                 return None
             kind = inner
             if kind.kind == "model":

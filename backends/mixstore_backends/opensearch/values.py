@@ -45,6 +45,11 @@ def form_of(field_type: FieldType) -> Form:
     return _FORMS.get(kind, "unindexed")
 
 
+def is_open(field_type: FieldType) -> bool:
+    """Whether values of a model may hold fields that it does not name, for which there is no mapping."""
+    return bool(field_type.python.model_config.get("extra") == "allow")
+
+
 def element_of(field_type: FieldType) -> FieldType | None:
     """The type of the elements that the engine indexes one by one: plain values, or models in a list."""
     if field_type.kind not in ("list", "tuple", "set", "frozenset") or len(field_type.args) != 1:

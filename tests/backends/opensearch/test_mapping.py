@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, create_model
 
-from mixstore import ConfigurationError, Field, Model, SchemaError, ValidationError
+from mixstore import ConfigurationError, Field, Model, Q, SchemaError, ValidationError
+from mixstore.lookups import resolve
 from mixstore.words import words
 from mixstore_backends.opensearch.analysis import KEPT, MORE, clipped, settings
 from mixstore_backends.opensearch.layout import safe_id
@@ -114,6 +116,29 @@ def test_entities_that_differ_in_case_only_are_refused() -> None:
     backend.bound(Page)
     with pytest.raises(ConfigurationError, match="differ in case only"):
         backend.bound(PAGE)
+
+
+def test_a_model_that_may_hold_anything_is_not_indexed() -> None:
+    class Open(BaseModel, extra="allow"):
+        city: str
+
+    model: Any = create_model("Holding", __base__=Model, id=(int, Field(primary_key=True)), home=(Open | None, None))
+    assert properties(model)["home"] == {"type": "object", "enabled": False}
+    for asked in (Q(home=None), Q(home__city="x"), Q(home__isnull=False)):
+        bound = BACKEND.bound(model)
+        found = bound.native.compiler.where(resolve(bound.schema, asked))
+        assert (found.filters, found.residual is None) == ([], False)
+
+
+def test_the_words_of_an_address_are_beside_it() -> None:
+    field = (IPv4Address, Field(searchable=True))
+    model: Any = create_model("Worded", __base__=Model, id=(int, Field(primary_key=True)), ip=field)
+    assert properties(model)["ip"] == {
+        "type": "ip",
+        "fields": {"words": {"type": "text", "analyzer": "mixstore_words"}},
+    }
+    assert BACKEND.bound(model).native.words_of("ip") == "ip.words"
+    assert BACKEND.bound(Article).native.words_of("title") == "title"
 
 
 @pytest.mark.parametrize("text", ["a", "a/b c", "é", "x" * 512])
