@@ -28,7 +28,8 @@ class LazyBackend(NamedTuple):
 
 @hookimpl
 def mixstore_register_backends(register: Callable[[str, BackendFactory], None]) -> None:
-    """`memory://`, `sqlite:///file` and `dynamodb://table`."""
+    """`memory://`, `sqlite:///file`, `dynamodb://table` and `opensearch://host:9200`."""
     register("memory", LazyBackend("mixstore_backends.memory", "InMemoryBackend"))
     register("sqlite", LazyBackend("mixstore_backends.sqlite", "SQLiteBackend"))
     register("dynamodb", LazyBackend("mixstore_backends.dynamodb", "DynamoDBBackend"))
+    register("opensearch", LazyBackend("mixstore_backends.opensearch", "OpenSearchBackend"))

@@ -78,6 +78,10 @@ class CompiledAdapter(ModelAdapter):
     def field_codec(self, field_type: FieldType) -> Codec:
         """How values of this type (never None) are stored and read."""
 
+    def spec_codec(self, spec: FieldSpec) -> Codec:
+        """How values of one field are stored and read, where its options matter too."""
+        return self.field_codec(spec.type)
+
     def model_to_storage(self, instance: Any) -> dict[str, Any]:
         return self._compiled(type(instance)).encode(instance)
 
@@ -109,12 +113,12 @@ class CompiledAdapter(ModelAdapter):
     def whole_decoder(self, model_class: type[Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """As `codec(...).decode`, for a store whose records hold nothing but fields: those can be copied whole."""
         schema = schema_of(model_class)
-        return _decoder(schema, {name: self.field_codec(spec.type) for name, spec in schema.fields.items()}, whole=True)
+        return _decoder(schema, {name: self.spec_codec(spec) for name, spec in schema.fields.items()}, whole=True)
 
     def patient_decoder(self, model_class: type[Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """As `codec(...).decode`, looking at each value, for rows that were written for another class."""
         schema = schema_of(model_class)
-        decoders = {name: self.field_codec(spec.type).decode for name, spec in schema.fields.items()}
+        decoders = {name: self.spec_codec(spec).decode for name, spec in schema.fields.items()}
 
         def patient(record: Mapping[str, Any]) -> dict[str, Any]:
             return {name: decode_one(schema, spec, record, decoders[name]) for name, spec in schema.fields.items()}
@@ -125,7 +129,7 @@ class CompiledAdapter(ModelAdapter):
         codec = self._codecs.get(model_class)
         if codec is None:
             schema = schema_of(model_class)
-            fields = {name: self.field_codec(spec.type) for name, spec in schema.fields.items()}
+            fields = {name: self.spec_codec(spec) for name, spec in schema.fields.items()}
             codec = RecordCodec(_encoder(schema, fields), _decoder(schema, fields), _key_reader(schema, fields))
             self._codecs[model_class] = codec
         return codec

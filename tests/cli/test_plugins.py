@@ -29,7 +29,7 @@ def test_json_is_a_list_of_objects_with_the_same_keys(run):
     listed = json.loads(run("plugins", "--json").stdout)
     assert [info["name"] for info in listed] == ["backends", "extensions"]
     assert all(set(info) == KEYS for info in listed)
-    assert listed[0]["backends"] == ["memory", "sqlite", "dynamodb"]
+    assert listed[0]["backends"] == ["memory", "sqlite", "dynamodb", "opensearch"]
 
 
 def test_a_failed_plugin_shows_its_traceback_and_the_list_goes_on(run, points):

@@ -6,15 +6,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines.engines import DYNOXIDE, Server, running
+from tests.engines.engines import DYNOXIDE, OPENSEARCH, Engine, Server, running
+
+
+def started(engine: Engine) -> Iterator[Server]:
+    """The engine while the tests run, or skip."""
+    reason = engine.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    engine.install()
+    with running(engine) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def dynoxide() -> Iterator[Server]:
     """A server that speaks DynamoDB's protocol."""
-    reason = DYNOXIDE.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    DYNOXIDE.install()
-    with running(DYNOXIDE) as server:
-        yield server
+    yield from started(DYNOXIDE)
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[Server]:
+    """An OpenSearch node."""
+    yield from started(OPENSEARCH)

@@ -8,15 +8,18 @@ Nothing of an engine is part of this project: each is taken from its own package
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / ".engines"
@@ -29,6 +32,28 @@ GRACE = 10.0
 
 class EngineError(Exception):
     """An engine that should be there can't be installed, or does not come up."""
+
+
+class Engine(Protocol):
+    """An engine that can be installed and started here."""
+
+    name: str
+    version: str
+
+    def missing(self) -> str | None:
+        """Why it can't run here; None if it can."""
+
+    def install(self) -> None:
+        """Download it, unless this version is there. EngineError if that fails."""
+
+    def command(self, port: int) -> list[str]:
+        """What starts it."""
+
+    def ready(self, port: int) -> bool:
+        """Whether it answers."""
+
+    def discard(self, port: int) -> None:
+        """Remove what it stored."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +89,88 @@ class Dynoxide:
         """What starts it, with its rows in memory."""
         return [str(self.binary), "serve", "--host", HOST, "--port", str(port)]
 
+    def ready(self, port: int) -> bool:
+        """Whether it answers."""
+        return listens(port)
+
+    def discard(self, port: int) -> None:
+        """Nothing: its rows end with it."""
+
+
+@dataclass(frozen=True)
+class OpenSearch:
+    """One node of OpenSearch with the modules that mixstore needs, as jars from Maven Central. It wants a JDK."""
+
+    name: str = "opensearch"
+    version: str = "2.19.1"
+    java: int = 17
+    plugins: tuple[str, ...] = (
+        "org.opensearch.transport.Netty4Plugin",
+        "org.opensearch.index.reindex.ReindexPlugin",
+        "org.opensearch.painless.PainlessPlugin",
+        "org.opensearch.analysis.common.CommonAnalysisPlugin",
+        "org.opensearch.index.mapper.MapperExtrasPlugin",
+    )
+
+    def missing(self) -> str | None:
+        """Why it can't run here; None if it can."""
+        if shutil.which("java") is None or shutil.which("javac") is None:
+            return f"there is no JDK {self.java} or newer, which OpenSearch {self.version} runs on"
+        found = re.search(r"(\d+)", subprocess.run(["javac", "-version"], capture_output=True, text=True).stdout)
+        if found is None or int(found[1]) < self.java:
+            return f"OpenSearch {self.version} runs on a JDK {self.java} or newer, and this is {found and found[1]}"
+        if shutil.which("mvn") is None and not self._stamp.exists():
+            return "there is no mvn (Maven) to install OpenSearch with"
+        return None
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name / self.version
+
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / "installed"
+
+    def install(self) -> None:
+        """Download its jars and compile what starts a node, unless this version is there."""
+        if self._stamp.exists():
+            return
+        source = Path(__file__).parent / self.name
+        lib, classes = self.folder / "lib", self.folder / "classes"
+        classes.mkdir(parents=True, exist_ok=True)
+        pom = source / "pom.xml"
+        _call("mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={lib}")
+        _call("javac", "-cp", f"{lib}/*", "-d", classes, source / "Node.java")
+        self._stamp.touch()
+
+    def home(self, port: int) -> Path:
+        return self.folder / f"node-{port}"
+
+    def command(self, port: int) -> list[str]:
+        """What starts it, with its documents in a folder of this port."""
+        home = self.home(port)
+        (home / "config").mkdir(parents=True, exist_ok=True)
+        jars = f"{self.folder}/classes:{self.folder}/lib/*"
+        heap = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        return ["java", *heap, "-cp", jars, "Node", str(home), str(port), ",".join(self.plugins)]
+
+    def ready(self, port: int) -> bool:
+        """Whether it answers and has a state, which takes a moment longer than the first answer."""
+        url = f"http://{HOST}:{port}/_cluster/health?wait_for_status=yellow&timeout=1s"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def discard(self, port: int) -> None:
+        """Remove its documents."""
+        shutil.rmtree(self.home(port), ignore_errors=True)
+
 
 DYNOXIDE = Dynoxide()
-ENGINES = (DYNOXIDE,)
+OPENSEARCH = OpenSearch()
+ENGINES: tuple[Engine, ...] = (DYNOXIDE, OPENSEARCH)
 
 
 def _call(*command: str | Path) -> None:
@@ -82,8 +186,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def listens(port: int) -> bool:
+    """Whether anything takes connections on the port."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
-def running(engine: Dynoxide, port: int | None = None) -> Iterator[Server]:
+def running(engine: Engine, port: int | None = None) -> Iterator[Server]:
     """The engine, answering on loopback; stopped at the end. EngineError if it does not come up."""
     server = Server(engine, free_port() if port is None else port)
     server.start()
@@ -91,12 +204,13 @@ def running(engine: Dynoxide, port: int | None = None) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+        engine.discard(server.port)
 
 
 class Server:
     """One process of an engine. `kill()` and `start()` again are for tests of what survives that."""
 
-    def __init__(self, engine: Dynoxide, port: int) -> None:
+    def __init__(self, engine: Engine, port: int) -> None:
         self.engine = engine
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
@@ -117,7 +231,7 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
-            if self.answers():
+            if self.engine.ready(self.port):
                 return
             time.sleep(0.05)
         self.stop()
@@ -125,11 +239,7 @@ class Server:
 
     def answers(self) -> bool:
         """Whether anything takes connections on the port."""
-        try:
-            socket.create_connection((HOST, self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return listens(self.port)
 
     def stop(self) -> None:
         """End it, and wait for that."""

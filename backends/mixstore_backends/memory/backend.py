@@ -15,11 +15,11 @@ from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, evaluate, matcher, sort_key
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
+from mixstore.words import words
 from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
 from mixstore_backends.memory.table import Record, Table
-from mixstore_backends.memory.text import words
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mixstore.keyranges import after_prefix
+from mixstore.ranks import SHIFTED
 from mixstore_backends.sqlite.operands import NotInSQLError, Source
 from mixstore_backends.sqlite.values import to_text
 
@@ -24,11 +25,6 @@ MANY = 64
 """From so many values on, `in` takes them as one JSON parameter."""
 
 _SIGNS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-# (lookup, how the stored operand compares with the asked one) -> the lookup that says the same of the stored one
-_SHIFTED = {
-    ("gt", 1): "gte", ("gte", 1): "gte", ("lt", 1): "lt", ("lte", 1): "lt",
-    ("gt", -1): "gt", ("gte", -1): "gt", ("lt", -1): "lte", ("lte", -1): "lte",
-}  # fmt: skip
 
 
 def joined(found: Sequence[Sql], word: str) -> Sql:
@@ -86,7 +82,7 @@ def _ordering(lookup: str) -> Callable[[Source, Any], Sql]:
             stored, near = source.stored(value)
         except LookupError:
             return NOTHING
-        sign = _SIGNS[_SHIFTED.get((lookup, near), lookup)]
+        sign = _SIGNS[SHIFTED.get((lookup, near), lookup)]
         return _guarded(source, f"{source.ordered} {sign} ?", stored)
 
     return compile_ordering

@@ -7,14 +7,13 @@ knows which python values compare with its own, and how they are stored.
 from __future__ import annotations
 
 import json
-import math
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mixstore import codecs, comparing
 from mixstore.comparing import comparable
+from mixstore.ranks import RANKS, nearest_float, nearest_integer, stored_kind
 from mixstore.scalars import microseconds
 from mixstore.types import FieldType
 from mixstore_backends.sqlite.functions import ADDRESS, DECIMAL
@@ -30,23 +29,6 @@ PRIMARY = "primary key"
 class NotInSQLError(Exception):
     """This can't be said exactly in SQL, so it stays residual."""
 
-
-RANKS: dict[str, frozenset[int]] = {
-    "str": frozenset({comparing.TEXT}),
-    "url": frozenset({comparing.TEXT}),
-    "int": frozenset({comparing.NUMBER}),
-    "float": frozenset({comparing.NUMBER}),
-    "decimal": frozenset({comparing.NUMBER}),
-    "bool": frozenset({comparing.BOOL}),
-    "bytes": frozenset({comparing.BYTES}),
-    "datetime": frozenset({comparing.DATETIME}),
-    "date": frozenset({comparing.DATE}),
-    "time": frozenset({comparing.TIME}),
-    "timedelta": frozenset({comparing.TIMEDELTA}),
-    "uuid": frozenset({comparing.UUIDS}),
-    "ip": frozenset({comparing.ADDRESS, comparing.NETWORK, comparing.INTERFACE}),
-}
-"""The ranks of `comparable` that values of a kind can have."""
 
 _COLLATED = {"decimal": DECIMAL, "ip": ADDRESS}
 
@@ -88,7 +70,7 @@ class Source:
         self.name = name
         self.form = form
         self.nullable = nullable
-        self.kind = _kind(field_type)
+        self.kind = stored_kind(field_type)
         self.declared = "str" if field_type is None else field_type.kind
         self.element = _element(field_type)
         self.encode = encode
@@ -121,14 +103,6 @@ class Source:
             raise NotInSQLError(self.sql) from error
 
 
-def _kind(field_type: FieldType | None) -> str:
-    if field_type is None:
-        return "str"
-    if field_type.kind not in ("enum", "literal"):
-        return field_type.kind
-    return "choice" if field_type.stored == "any" else field_type.stored
-
-
 def _element(field_type: FieldType | None) -> Source | None:
     """The elements of a collection of plain values, which `contains` can look into."""
     if field_type is None or field_type.kind not in ("list", "tuple", "set", "frozenset"):
@@ -145,23 +119,8 @@ def _number(form: Form, value: Any) -> tuple[Any, int]:
         number = Decimal(value)
         return (codecs.decimal_text(number) if number.is_finite() else str(number)), 0
     if form == "float":
-        return _as_float(value)
-    if value > LARGEST:
-        return LARGEST, -1
-    if value < SMALLEST:
-        return SMALLEST, 1
-    below = math.floor(value)
-    return below, 0 if below == value else -1
-
-
-def _as_float(value: Any) -> tuple[float, int]:
-    try:
-        near = float(value)
-    except OverflowError:
-        near = math.copysign(sys.float_info.max, value)
-    if math.isinf(near) and not math.isinf(value):
-        near = math.copysign(sys.float_info.max, value)
-    return near, 0 if near == value else -1 if near < value else 1
+        return nearest_float(value)
+    return nearest_integer(value, SMALLEST, LARGEST)
 
 
 # -- where a path leads ----------------------------------------------------------------------------------------------

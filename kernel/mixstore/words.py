@@ -1,4 +1,4 @@
-"""Words of a text, as full-text search compares them."""
+"""Words of a text as full-text search compares them: the reference for what a plain search finds."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ class _Folded(dict[int, str]):
     """What becomes of each character; found out when it first occurs."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = _folded(chr(code))
+        self[code] = found = folded(chr(code))
         return found
 
 
-def _folded(one: str) -> str:
+def folded(one: str) -> str:
+    """What a character counts as: a letter or number, a space where it divides words, nothing where it is a mark."""
     if ord(one) in _MARKS:
         return ""
     category = unicodedata.category(one)
     if category[0] not in "LN" and category != "Co":
         return " "
-    folded = one.casefold()
-    plain = folded if len(folded) == 1 else one.lower()[0]
+    small = one.casefold()
+    plain = small if len(small) == 1 else one.lower()[0]
     base = unicodedata.normalize("NFD", plain)[0]
     return base if base.isascii() else plain
 

@@ -1,0 +1,195 @@
+"""`OpenSearchBackend`: it compiles to requests, and `execute()` sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from mixstore.backend import Capability
+from mixstore.drivers import adrive, driver
+from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
+from mixstore.planned import PlannedBackend, QueryPlan
+from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
+from mixstore_backends.opensearch.adapter import OpenSearchAdapter
+from mixstore_backends.opensearch.layout import Index, adapts_by_itself
+from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
+
+if TYPE_CHECKING:
+    from mixstore.bound import Bound
+    from mixstore.query import Query
+    from mixstore.write import KeyValue, Write
+
+
+class OpenSearchBackend(PlannedBackend):
+    """Documents in OpenSearch: one index a model, known by the alias `prefix` + the entity in lower case.
+
+    client: an `OpenSearch` of yours, with whatever it needs to sign in; otherwise `hosts`, as opensearch-py takes them,
+    are asked without. async_client: an `AsyncOpenSearch` for the verbs that are awaited; without one they run in
+    threads. refresh: "wait_for" makes a write return when searches see it (which takes up to a second, the engine's
+    refresh interval), True makes them see it at once (which costs the engine), False does not wait; reads by key always
+    see it. "lazy" does not wait either, and a search of this backend first refreshes what the same backend has written.
+    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}.
+    """
+
+    backend_name = errors.NAME
+    capabilities = (
+        Capability.CONDITIONS | Capability.INDEXES | Capability.ORDERED | Capability.ADD | Capability.FULL_TEXT
+    )
+    adapter: OpenSearchAdapter
+
+    def __init__(
+        self,
+        client: Any = None,
+        adapter: OpenSearchAdapter | None = None,
+        *,
+        hosts: Any = None,
+        prefix: str = "",
+        refresh: str | bool = "wait_for",
+        settings: Mapping[str, Any] | None = None,
+        async_client: Any = None,
+    ) -> None:
+        if adapter is not None and not isinstance(adapter, OpenSearchAdapter):
+            raise ConfigurationError(f"the adapter of OpenSearch is an OpenSearchAdapter, not {type(adapter).__name__}")
+        if client is not None and hosts is not None:
+            raise ConfigurationError("a client knows its hosts: give one of client and hosts")
+        super().__init__(adapter or OpenSearchAdapter())
+        self._owned = client is None
+        self.client = clients.client_for(hosts or [{"host": "localhost", "port": 9200}]) if client is None else client
+        self.async_client = async_client
+        self.prefix = prefix
+        self.settings = dict(settings or {})
+        default = clients.policy(refresh)
+        self._refresh = ContextVar("refresh", default=default)
+        self._indexes: dict[str, Index] = {}
+        self._abandoned: deque[str] = deque()
+        self._drive = driver(self._send)
+
+    @classmethod
+    def from_url(cls, url: str) -> OpenSearchBackend:
+        """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
+
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA).
+        """
+        told = clients.read_url(url)
+        client = clients.client_for(told["hosts"], **told["client"])
+        backend = cls(client, prefix=told["prefix"], refresh=told["refresh"])
+        backend._owned = True
+        return backend
+
+    def close(self) -> None:
+        """Close points in time that are still open, and the client if it is this backend's own."""
+        with suppress(MixstoreError):
+            self._close_abandoned()
+        if self._owned:
+            self.client.close()
+
+    # -- refresh ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def refreshing(self, refresh: str | bool) -> Iterator[None]:
+        """Writes of this block, in this thread or task, have another refresh policy."""
+        token = self._refresh.set(clients.policy(refresh))
+        try:
+            yield
+        finally:
+            self._refresh.reset(token)
+
+    def refresh(self, *models: type[Any]) -> None:
+        """Let searches see all that was written to these models, whatever the policy."""
+        for model in models:
+            self._send(refreshing(self.bound(model).native.path))
+
+    # -- binding ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, bound: Bound) -> Index:
+        entity = self.adapter.get_entity_type(bound.model)
+        name = f"{self.prefix}{entity.lower()}"
+        other = self._indexes.get(name)
+        if other is not None and other.schema.entity != entity:
+            raise ConfigurationError(
+                f"{bound.schema.name} and {other.schema.name} would share an index: "
+                f"{entity!r} and {other.schema.entity!r} differ in case only",
+                model=bound.model,
+                hint='give one of them another name: class Meta: entity = "..."',
+            )
+        writes_itself, _ = adapts_by_itself(self.adapter)
+        index = self._indexes[name] = Index(bound, name, bool(bound.chain.serialize) or writes_itself)
+        return index
+
+    def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        index: Index = bound.native
+        return index.record_maker()
+
+    def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        index: Index = bound.native
+        _, reads_itself = adapts_by_itself(self.adapter)
+        if reads_itself or index.record_maker() is not None:
+            return None
+        index.selects = True
+        whole = bound.decode
+        decoders = {name: self.adapter.spec_codec(spec).decode for name, spec in bound.schema.fields.items()}
+
+        def values(row: Any) -> dict[str, Any]:
+            return queries.decode_part(bound.schema, row, decoders) if type(row) is queries.Part else whole(row)
+
+        return values
+
+    def initialize_bound(self, bounds: Sequence[Bound]) -> None:
+        """Create or extend the index of each model."""
+        for bound in bounds:
+            self.execute(manage.Initialize(bound.native, self.settings))
+
+    # -- compiling -------------------------------------------------------------------------------------------------
+
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Stepwise:
+        return points.point_read(bound.native, keys)
+
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        return queries.select(bound.native, query, self._abandoned)
+
+    def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
+        return queries.count(bound.native, query, self._abandoned)
+
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
+        if len(writes) > 1:
+            raise UnsupportedOperationError("OpenSearch writes one document at a time", backend=self.backend_name)
+        return units.Bulk(bound.native, writes, self._refresh.get())
+
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
+        return units.Bulk(bound.native, writes, self._refresh.get())
+
+    # -- executing -------------------------------------------------------------------------------------------------
+
+    def execute(self, plan: Any) -> Any:
+        if self._abandoned:
+            self._close_abandoned()
+        return self._drive("", plan.steps())
+
+    async def aexecute(self, plan: Any) -> Any:
+        if self.async_client is None:
+            return await super().aexecute(plan)
+        return await adrive(self._asend, plan.steps())
+
+    def _send(self, request: Request | Pause) -> Any:
+        if isinstance(request, Pause):
+            return time.sleep(request.seconds)
+        return clients.call(self.client, request)
+
+    async def _asend(self, request: Request | Pause) -> Any:
+        if isinstance(request, Pause):
+            return await asyncio.sleep(request.seconds)
+        return await clients.acall(self.async_client, request)
+
+    def _close_abandoned(self) -> None:
+        """Points in time whose rows nobody asked for any more."""
+        ids = []
+        with suppress(IndexError):
+            while True:
+                ids.append(self._abandoned.popleft())
+        if ids:
+            self._send(queries.closing(ids))

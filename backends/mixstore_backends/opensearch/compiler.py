@@ -1,0 +1,186 @@
+"""Expressions to queries of the engine: one function per node; an unknown one raises.
+
+Every piece finds a document or does not, so AND, OR and NOT are the engine's own. What can't be said exactly is
+residual, and where a wider query narrows it down, that is asked too. Only top-level AND terms are split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from mixstore.comparing import TESTS
+from mixstore.errors import UnsupportedOperationError, nearest
+from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, terms
+from mixstore_backends.opensearch.lookups import (
+    EVERYTHING,
+    LOOKUPS,
+    NOTHING,
+    Body,
+    Piece,
+    all_of,
+    any_of,
+    negated,
+    there,
+)
+from mixstore_backends.opensearch.sorting import Column
+from mixstore_backends.opensearch.sources import NotPushableError, Source, Sources
+
+DEEPEST = 20
+"""How deep nodes may nest in a term: the engine's own limit for nested `bool` queries is near."""
+LARGEST = 900
+"""Clauses of a whole query; the engine takes 1024."""
+
+
+class Where(NamedTuple):
+    """A filter: what the engine is asked (all of it holds), the terms that this says, the expression that is left."""
+
+    filters: Sequence[Body]
+    terms: Sequence[Expr]
+    residual: Expr | None
+
+    @property
+    def pushed(self) -> Expr:
+        """What the engine answers exactly."""
+        return conjunction(*self.terms)
+
+
+class Compiler:
+    """Compiles the expressions of one model."""
+
+    def __init__(self, sources: Sources, model: type[Any]) -> None:
+        self.sources = sources
+        self.model = model
+
+    def where(self, expr: Expr) -> Where:
+        """The filter, as far as the engine can answer it."""
+        if expr is TRUE:
+            return _ALL
+        pushed: list[Expr] = []
+        residual: list[Expr] = []
+        filters: list[Body] = []
+        left = LARGEST
+        for term in (expr,) if type(expr) is Compare else terms(expr):
+            try:
+                if type(term) is not Compare and _depth(term) > DEEPEST:
+                    raise NotPushableError("so deep a term")
+                piece = self.expression(term)
+                if piece.leaves > left:
+                    raise NotPushableError("so large a term")
+            except NotPushableError:
+                residual.append(term)
+                continue
+            left -= piece.leaves
+            if piece != EVERYTHING:
+                filters.append(piece.body)
+            (pushed if piece.exact else residual).append(term)
+        return Where(filters, pushed, conjunction(*residual) if residual else None)
+
+    def expression(self, expr: Expr) -> Piece:
+        """Any node. NotPushableError if the engine can't help, TypeError if there is no such node."""
+        rule = _NODES.get(type(expr))
+        if rule is None:
+            raise TypeError(f"{expr!r} is no expression that OpenSearch compiles")
+        return rule(self, expr)
+
+    def order(self, order: Sequence[Order]) -> list[Column] | None:
+        """The sort columns; None if one does not sort as its values do."""
+        found: list[Column] = []
+        for one in order:
+            try:
+                columns = self.sources.at(one.path).columns
+            except NotPushableError:
+                return None
+            if columns is None:
+                return None
+            found += [column._replace(descending=one.descending) for column in columns]
+        return found
+
+    def apart(self, order: Sequence[Order]) -> list[Column]:
+        """Columns that tell rows apart by these paths, in whatever order."""
+        return [column for one in order for column in self.sources.at(one.path).distinct]
+
+
+def _depth(expr: Expr) -> int:
+    depth, level = 0, [expr]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for node in level
+            for inner in (node.terms if isinstance(node, And | Or) else (node.term,) if isinstance(node, Not) else ())
+        ]
+    return depth
+
+
+def _compare(compiler: Compiler, expr: Any) -> Piece:
+    rule = LOOKUPS.get(expr.lookup)
+    if expr.function is not None or rule is None:
+        if expr.function is None and expr.lookup not in TESTS:
+            raise UnsupportedOperationError(
+                f"OpenSearch can't compile the lookup {expr.lookup!r}, and it has no `evaluate`",
+                model=compiler.model,
+                hint=nearest(expr.lookup, LOOKUPS),
+            )
+        raise NotPushableError(expr.lookup)
+    return rule(compiler.sources.at(expr.path), expr.value)
+
+
+def _and(compiler: Compiler, expr: Any) -> Piece:
+    """The terms that the engine can answer; if there are others, it finds more."""
+    found, exact = [], True
+    for term in expr.terms:
+        try:
+            found.append(compiler.expression(term))
+        except NotPushableError:
+            exact = False
+    if not found:
+        raise NotPushableError("AND")
+    piece = all_of(found)
+    return piece._replace(exact=piece.exact and exact)
+
+
+def _or(compiler: Compiler, expr: Any) -> Piece:
+    return any_of([compiler.expression(term) for term in expr.terms])
+
+
+def _not(compiler: Compiler, expr: Any) -> Piece:
+    return negated(compiler.expression(expr.term))
+
+
+def _constant(compiler: Compiler, expr: Any) -> Piece:
+    return EVERYTHING if expr.value else NOTHING
+
+
+def _after(compiler: Compiler, expr: Any) -> Piece:
+    """Documents that sort strictly after a place, column by column."""
+    found = NOTHING
+    for order, value in reversed(list(zip(expr.order, expr.values, strict=True))):
+        source = compiler.sources.at(order.path)
+        beyond = _beyond(source, value, order.descending)
+        if found == NOTHING:
+            found = beyond
+        else:
+            found = any_of([beyond, all_of([LOOKUPS["eq"](source, value), found])])
+    return found
+
+
+def _beyond(source: Source, value: Any, descending: bool) -> Piece:
+    if value is None:
+        return NOTHING if descending else there(source)
+    if not descending:
+        return LOOKUPS["gt"](source, value)
+    below = LOOKUPS["lt"](source, value)
+    return any_of([below, negated(there(source))]) if source.nullable else below
+
+
+_NODES: dict[type[Expr], Callable[[Compiler, Any], Piece]] = {
+    Compare: _compare,
+    And: _and,
+    Or: _or,
+    Not: _not,
+    Constant: _constant,
+    After: _after,
+}
+
+_ALL = Where((), (), None)

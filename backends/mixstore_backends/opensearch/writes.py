@@ -1,0 +1,143 @@
+"""One write: what the engine is told to do, as lines of a bulk, and what it depends on. Pure; `units` runs it.
+
+Each write is about one document, so that it is atomic by itself. What depends on the document that is stored is looked
+at first, and then written on condition that it is still the same (`if_seq_no`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mixstore.errors import UnsupportedOperationError
+from mixstore.expressions import matcher
+from mixstore.write import REMOVE, Add, Outcome, Write
+from mixstore_backends.opensearch.layout import Index
+from mixstore_backends.opensearch.points import Stored
+from mixstore_backends.opensearch.values import dumps
+
+INTERNAL_RETRIES = 8
+"""How often the engine itself repeats an update that met another one."""
+
+SCRIPT = """
+for (e in params.set.entrySet()) { ctx._source[e.getKey()] = e.getValue() }
+for (k in params.remove) { ctx._source.remove(k) }
+if (params.extra.size() > 0 || params.dropped.size() > 0) {
+  if (ctx._source._extra == null) { ctx._source._extra = new HashMap() }
+  for (e in params.extra.entrySet()) { ctx._source._extra[e.getKey()] = e.getValue() }
+  for (k in params.dropped) { ctx._source._extra.remove(k) }
+}
+for (e in params.add.entrySet()) {
+  def k = e.getKey(); def by = e.getValue(); def old = ctx._source[k];
+  if (params.real.contains(k)) {
+    double sum = 0.0;
+    for (part in [old == null ? 0.0 : old, by]) {
+      if (part instanceof String) { sum += part == 'inf' ? Double.POSITIVE_INFINITY : Double.NEGATIVE_INFINITY }
+      else { sum += ((Number) part).doubleValue() }
+    }
+    if (Double.isNaN(sum)) { throw new IllegalArgumentException('mixstore: field [' + k + '] would be NaN') }
+    def told = sum + 0.0;
+    if (Double.isInfinite(sum)) { told = sum > 0 ? 'inf' : '-inf' }
+    ctx._source[k] = told;
+  } else if (by instanceof String) {
+    BigDecimal sum = (old == null ? BigDecimal.ZERO : new BigDecimal(old)).add(new BigDecimal(by));
+    ctx._source[k] = sum.signum() == 0 ? '0' : sum.stripTrailingZeros().toPlainString();
+  } else {
+    long x = old == null ? 0L : ((Number) old).longValue(); long y = ((Number) by).longValue(); long sum = x + y;
+    if (((x ^ sum) & (y ^ sum)) < 0) {
+      throw new IllegalArgumentException('mixstore: field [' + k + '] must fit in 64 bits')
+    }
+    ctx._source[k] = sum;
+  }
+}
+""".strip()
+"""Replaces, removes and adds to attributes. One text for all, so that the engine compiles it once."""
+
+
+class Task:
+    """One write on its way: `lines()` says what to send, given what is stored if `looks` says to look first."""
+
+    __slots__ = ("evicts", "id", "index", "looks", "matches", "write")
+
+    def __init__(self, write: Write) -> None:
+        if write.side_writes:
+            raise UnsupportedOperationError(
+                f"{write.bound.schema.name}: OpenSearch writes one document at a time, and this has others beside it",
+                model=write.bound.model,
+                backend=write.bound.backend.backend_name,
+                hint="they need a backend that declares ATOMIC_WRITES",
+            )
+        index: Index = write.bound.native
+        self.write = write
+        self.index = index
+        self.id = index.id_of(write.key)
+        whole = write.op in ("create", "upsert")
+        self.matches = None if write.condition is None or write.op == "create" else matcher(write.condition)
+        self.evicts = None if write.evict is None or not whole else matcher(write.evict)
+        self.looks = self.matches is not None
+
+    @property
+    def only_new(self) -> bool:
+        """Whether there may be no document yet."""
+        return self.write.op == "create" or self.write.absent
+
+    def refused(self, stored: Stored | None) -> Outcome | None:
+        """The outcome if what is stored does not allow the write."""
+        op = self.write.op
+        if stored is None:
+            return Outcome("missing") if op in ("update", "delete") else None
+        if self.counts_as_absent(stored):
+            return None
+        if self.only_new:
+            return Outcome("exists", stored.source)
+        if self.matches is not None and not self.matches(self.write.bound.values_from_row(stored.source)):
+            return Outcome("condition", stored.source)
+        return None
+
+    def counts_as_absent(self, stored: Stored) -> bool:
+        """Whether the document that is in the way is dead."""
+        return self.evicts is not None and self.evicts(self.write.bound.values_from_row(stored.source))
+
+    def lines(self, stored: Stored | None) -> str:
+        """The lines of this write; on the document that was looked at, if there was one."""
+        write, there = self.write, stored is not None
+        on: dict[str, Any] = {"_id": self.id}
+        if stored is not None:
+            on.update(if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
+        if write.op == "delete":
+            return dumps({"delete": on}) + "\n"
+        if write.op == "update":
+            if not there:
+                on["retry_on_conflict"] = INTERNAL_RETRIES
+            return f"{dumps({'update': on})}\n{dumps(partial(self.index, write))}\n"
+        verb = "create" if not there and (self.only_new or self.looks) else "index"
+        return f"{dumps({verb: on})}\n{dumps(self.index.document(write.record or {}))}\n"
+
+
+def partial(index: Index, write: Write) -> dict[str, Any]:
+    """The body of an update: just what changes. Objects are replaced by a script, since a partial document merges."""
+    changes: Mapping[str, Any] = write.changes or {}
+    found: dict[str, dict[str, Any]] = {"set": {}, "extra": {}, "add": {}}
+    gone: dict[str, list[str]] = {"remove": [], "dropped": []}
+    for name, change in changes.items():
+        place, value = index.changed(name, change)
+        if value is REMOVE:
+            gone["dropped" if place else "remove"].append(name)
+        elif type(value) is Add:
+            found["add"][name] = _summand(index, name, value.by)
+        else:
+            found["extra" if place else "set"][name] = value
+    simple = not (found["extra"] or found["add"] or any(gone.values()))
+    if simple and not any(isinstance(value, dict) for value in found["set"].values()):
+        return {"doc": found["set"]}
+    real = [name for name in found["add"] if index.is_real(name)]
+    script = {"lang": "painless", "source": SCRIPT, "params": {**found, **gone, "real": real}}
+    return {"script": script, "_source": True} if found["add"] else {"script": script}
+
+
+def _summand(index: Index, name: str, by: Any) -> Any:
+    encode = index.summand(name)
+    try:
+        return by if encode is None else encode(by)
+    except ValueError as error:
+        raise index.refused(name, error) from error
