@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from mixstore.testing.models import (
     Person,
     Thing,
 )
-from mixstore.testing.support import Use, awaited, examples, ids, paged
+from mixstore.testing.support import Use, awaited, examples, ids, paged, paged_rows, together
 
 
 def found(question: Any) -> str:
@@ -247,6 +248,50 @@ class PageCases(Conformance):
         seven_people.create(id="d")
         seven_people.get("a").update(age=77)
         assert found(seven_people.where().cursor(first.cursor)) == "dfgé"
+
+    @pytest.mark.parametrize("filters", [{"number": 1}, {"text__regex": "^found"}], ids=["pushed", "left to mixstore"])
+    def test_a_row_far_behind_many_that_do_not_match_is_found(self, use: Use, filters: dict[str, Any]) -> None:
+        use(Thing)
+        count = min(1500, self.limits.rows)  # 1.5 MB, more than some engines look at in one request
+        Thing.batch_create([{"id": n, "text": "x" * 1000, "number": 0} for n in range(count - 1)])
+        Thing.create(id=count, text="found", number=1)
+        question = Thing.where(**filters)
+        assert ids(question.all()) == ids(question) == ids(question.limit(1).all()) == [count]
+        assert (question.count(), question.exists(), question.limit(1).count()) == (1, True, 1)
+        assert question.first().id == question.last().id == question.one().id == count
+        page = question.limit(1).paginate()
+        assert (ids(page), page.cursor) == ([count], None)
+        assert question.update(flag=True) == 1
+        assert question.delete() == 1
+
+    @pytest.mark.parametrize("order", [["id"], ["-id"], ["number"], ["-number", "text"]])
+    def test_pages_show_every_lasting_row_once_and_in_order_while_threads_write(
+        self, use: Use, order: list[str]
+    ) -> None:
+        use(Thing)
+        Thing.batch_create([{"id": n, "number": n // 4, "text": "stays"} for n in range(0, 120, 2)])
+        question = Thing.where().order_by(*order)
+        expected = ids(question.all())
+        stop = threading.Event()
+
+        def work(number: int) -> list[int]:
+            if number == 0:
+                try:
+                    return [row.id for _ in range(3) for row in paged_rows(question, 7) if row.text == "stays"]
+                finally:
+                    stop.set()
+            written = []
+            while not stop.is_set():
+                for n in range(number, 120, 6):
+                    if n % 2:
+                        Thing.upsert(id=n, number=n // 4, text="goes")
+                        Thing(id=n).delete()
+                written.append(number)
+            return written
+
+        results = together(3, work)
+        assert all(isinstance(one, list) for one in results), results
+        assert results[0] == expected * 3
 
     @awaited
     async def test_the_async_ends_do_what_the_others_do(self, seven_people: Any) -> None:
