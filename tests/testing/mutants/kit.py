@@ -40,6 +40,8 @@ def suite(bug: str, mutant: Mutant) -> type[BackendConformance]:
         (tmp_path / "mutant.db").write_bytes(b"no database " * 100)
         (tmp_path / "sound.db").write_bytes(b"no database " * 100)
         with mutant.planted(tmp_path) as made:
+            if not isinstance(made, SQLiteBackend):
+                pytest.skip("nothing lets it fail")
             yield made
 
     wanted = names(mutant)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 KIT = Path(__file__).with_name("kit.py")
-OPTIONS = ("-q", "--tb=line", "--no-header", "-rN", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=")
+OPTIONS = ("--tb=line", "--no-header", "-rN", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=")
 
 
 class Recorder:

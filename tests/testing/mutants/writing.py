@@ -32,7 +32,7 @@ class Changed(InMemoryBackend):
 
 @plant(
     "a condition lost in a batch",
-    "test_a_condition_of_an_extension_guards_every_path[batch_upsert]",
+    "test_a_condition_of_an_extension_guards_every_path",
 )
 class LosesConditionsInABatch(InMemoryBackend):
     def compile_batch(self, bound: Any, writes: Any) -> Any:
@@ -99,7 +99,6 @@ def keeps_the_first(patch: Any) -> None:
 @plant(
     "an update that writes the whole row",
     "test_save_writes_only_what_changed_since_the_row_was_loaded",
-    "test_threads_that_change_different_fields_of_one_row_keep_both",
 )
 class WritesWholeRows(InMemoryBackend):
     def compile_plain(self, bound: Any, operation: Any, key: Any, record: Any, changes: Any) -> Any:

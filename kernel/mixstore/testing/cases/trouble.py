@@ -79,9 +79,16 @@ class TroubleCases(Conformance):
 
     @awaited
     async def test_an_engine_that_fails_is_an_error_when_it_is_awaited(self, lost: Any) -> None:
-        for call in (lost.aget("a"), lost.aall(), lost.acount(), lost.acreate(id="c"), lost.where().adelete()):
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: lost.aget("a"),
+            lambda: lost.aall(),
+            lambda: lost.acount(),
+            lambda: lost.acreate(id="c"),
+            lambda: lost.where().adelete(),
+        )
+        for call in calls:
             with pytest.raises(BackendError) as caught:
-                await call
+                await call()
             assert caught.value.__cause__ is not None
 
     @atomic
