@@ -15,6 +15,7 @@ from typer.main import get_group
 from mixstore import __version__
 from mixstore.cli.check import check
 from mixstore.cli.initialize import init
+from mixstore.cli.matrix import matrix
 from mixstore.cli.plugins import plugins
 from mixstore.errors import MixstoreError, PluginError
 from mixstore.registry import current
@@ -22,7 +23,7 @@ from mixstore.registry import current
 if TYPE_CHECKING:
     from mixstore.plugins import PluginInfo
 
-OWN: dict[str, Callable[..., None]] = {"check": check, "init": init, "plugins": plugins}
+OWN: dict[str, Callable[..., None]] = {"check": check, "init": init, "matrix": matrix, "plugins": plugins}
 
 
 class Commands(TyperGroup):

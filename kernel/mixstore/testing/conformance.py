@@ -33,6 +33,8 @@ class Conformance:
     gaps: ClassVar[Mapping[str, str]] = {}
     """{name of a case, also with its parameters in brackets, or a pattern with `*`: why it fails}."""
     limits: ClassVar[Limits] = Limits()
+    matrix: ClassVar[str | None] = None
+    """The column of the support matrix (`mixstore matrix`) that this class tells of, if any."""
 
     pytestmark = [
         pytest.mark.usefixtures("_mixstore_registry"),

@@ -10,6 +10,8 @@ from mixstore_extensions.testing import TimestampsConformance, TTLConformance, V
 
 
 class InFile:
+    matrix = "sqlite"
+
     @pytest.fixture
     def backend(self, tmp_path):
         # patient and careless of power failures, so that a slow disk or a busy machine fails no test of behaviour

@@ -247,7 +247,9 @@ def early(patch: Any) -> None:
     patch.setattr(Transaction, "add", shown)
 
 
-@plant("an instance that changes though its write failed", "test_an_instance_whose_write_is_refused_shows_what_it_showed")
+@plant(
+    "an instance that changes though its write failed", "test_an_instance_whose_write_is_refused_shows_what_it_showed"
+)
 def shows_anyway(patch: Any) -> None:
     finish = PreparedWrite.finish
 
