@@ -15,9 +15,7 @@ from mixstore.errors import ConfigurationError
 PAGE = Path("docs/matrix.md")
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[TEST]...", help="Files or folders of conformance classes; by default what pytest collects."
-    ),
+    typer.Argument(metavar="[TEST]...", help="Where the conformance classes are; by default all that pytest finds."),
 ]
 Backends = Annotated[list[str] | None, typer.Option("--backend", help="Only this column; may be given several times.")]
 
@@ -26,9 +24,7 @@ def matrix(
     paths: Paths = None,
     backend: Backends = None,
     write: Annotated[Path | None, typer.Option("--write", help="Write the page to this file.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine-readable: an object with a key for each backend.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: an object by backend.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Run one case of each class only, and compare with the page (--write).")
     ] = False,

@@ -16,7 +16,6 @@ import pytest
 from mixstore.backend import Backend, Capability
 from mixstore.errors import ConfigurationError, nearest
 from mixstore.testing.conformance import Conformance
-from mixstore.testing.extensions import ExtensionConformance
 from mixstore.testing.gaps import gap_of
 from mixstore.testing.tags import EXTENSIONS, MARK, MISSING, lacks
 
@@ -63,11 +62,9 @@ class Findings:
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Keep the classes that have a column; of each, unless all are run, one case that always runs."""
         for item in items:
-            owner = getattr(item, "cls", None)
-            if owner is None or not issubclass(owner, Conformance) or owner.matrix is None:
-                continue
-            if not self.only or owner.matrix in self.only:
-                self._items.setdefault((owner, _engine(item)), []).append(item)
+            column = _column(item)
+            if column is not None and (not self.only or column in self.only):
+                self._items.setdefault((item.cls, _engine(item)), []).append(item)
         self._first = {next(filter(_always, found)): found for found in self._items.values()}
         asked = {item for found in self._items.values() for item in found} if self.whole else set(self._first)
         items[:] = [item for item in items if item in asked]
@@ -85,11 +82,14 @@ class Findings:
             self.failed.append(report.nodeid)
 
     def _look(self, item: Any, items: list[Any]) -> None:
+        from mixstore.testing.extensions import ExtensionConformance  # with hypothesis, which pytest imports first
+
         backend: Backend = item.funcargs["backend"]
         owner = item.cls
-        column = self.columns.setdefault(owner.matrix, Column(owner.matrix))
+        name = str(_column(item))
+        column = self.columns.setdefault(name, Column(name))
         kept = {name for name, what in TAGS.items() if lacks(backend, what) is None}
-        mine = [one for one in items if _applies(one, kept) and _gap(one) is None]
+        mine = [one for one in items if _applies(one, kept) and _gap(one) is None and not _optional(one)]
         column.gaps.update((one.name, owner.gaps[gap]) for one in items if (gap := _gap(one)) is not None)
         if issubclass(owner, ExtensionConformance):
             state = self._mixin_state(item.instance, backend)
@@ -106,15 +106,29 @@ class Findings:
                 column.cases[tag] = column.cases.get(tag, 0) + 1
 
     def _mixin_state(self, case: Any, backend: Backend) -> str:
-        if case._lacking(backend):
-            return NO
-        case.model.bind(backend)
-        try:
-            names = {one.name for one in case._own(backend, case.model)}
-            told = [one.fidelity for one in case.model.extensions() if one.name in names and one.state == "active"]
-        finally:
-            case.model.bind(None)
-        return NO if not told else NATIVE if set(told) == {NATIVE} else EMULATED
+        names = {one.name for one in case._own(backend, case.model)}
+        entries = backend.bound(case.model).chain.entries
+        told = {one.fidelity for one in entries if one.name in names and one.state == "active"}
+        return NO if not told else NATIVE if told == {NATIVE} else EMULATED
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: Any) -> Any:
+        """A mixin whose first case is skipped can't be used."""
+        report = yield
+        mixin = getattr(item.cls, "mixin", None)
+        if item in self._first and report.when == "setup" and report.skipped and mixin is not None:
+            name = str(_column(item))
+            self.columns.setdefault(name, Column(name)).mixins[mixin.__name__] = (NO, 0)
+        return report
+
+
+def _column(item: Any) -> str | None:
+    """The column that a case tells of; that of a mixin on the backends that come with mixstore is their scheme."""
+    owner = getattr(item, "cls", None)
+    if owner is None or not issubclass(owner, Conformance):
+        return None
+    scheme, found, _ = _engine(item).partition("://")
+    return owner.matrix or (scheme if found else None)
 
 
 def _engine(item: Any) -> str:
@@ -134,6 +148,13 @@ def _always(item: Any) -> bool:
 def _applies(item: Any, kept: set[str]) -> bool:
     absent = _tags(item, MISSING)
     return _tags(item, MARK) <= kept and not (absent and absent <= kept)
+
+
+def _optional(item: Any) -> bool:
+    """Whether a case is skipped for a fixture that the class does not bring."""
+    from mixstore.testing.cases.trouble import TroubleCases
+
+    return "unreachable" in item.fixturenames and item.cls.unreachable is TroubleCases.unreachable
 
 
 def _gap(item: Any) -> str | None:

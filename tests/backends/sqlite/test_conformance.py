@@ -18,6 +18,13 @@ class InFile:
         with SQLiteBackend(tmp_path / "store.db", timeout=60, synchronous="off") as backend:
             yield backend
 
+    @pytest.fixture
+    def unreachable(self, tmp_path):
+        path = tmp_path / "damaged.db"
+        path.write_bytes(b"this is no database " * 100)
+        with SQLiteBackend(path) as backend:
+            yield backend
+
 
 class InMemory:
     @pytest.fixture

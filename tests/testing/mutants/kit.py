@@ -46,14 +46,8 @@ def suite(bug: str, mutant: Mutant) -> type[BackendConformance]:
 
     wanted = names(mutant)
     others = {name: None for name in dir(BackendConformance) if name.startswith("test") and name not in wanted}
-    body = {
-        "__module__": __name__,
-        "backend": backend,
-        "unreachable": unreachable,
-        "bug": bug,
-        "asked": (ALIVE, *mutant.cases),
-        **others,
-    }
+    fixtures = {"backend": backend, "unreachable": unreachable}
+    body = {"__module__": __name__, "bug": bug, "asked": (ALIVE, *mutant.cases), **fixtures, **others}
     return type(f"Test{len(globals())}", (BackendConformance,), body)
 
 

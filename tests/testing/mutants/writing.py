@@ -205,10 +205,10 @@ class UniqueWithoutCase(InMemoryBackend):
 
         def taken(self: Any, key: Any, record: Any) -> Any:
             for name in self.unique:
+                wanted = None if record.get(name) is None else str(record[name]).casefold()
                 for other, row in self.rows.items():
-                    if record.get(name) is not None and other != key:
-                        if str(row.get(name)).casefold() == str(record[name]).casefold():
-                            return name, other
+                    if other != key and wanted == str(row.get(name)).casefold():
+                        return name, other
             return None
 
         table.__class__ = type("Loose", (type(table),), {"taken": taken})

@@ -83,7 +83,7 @@ class StreamingCases(Conformance):
                     return [row.id for row in Thing.where(**filters).order_by("-number") if row.text == "stays"]
                 finally:
                     stop.set()
-            turns = []
+            turns: list[int] = []
             while not stop.is_set():
                 row = Thing.upsert(id=(2 * len(turns) + 1) % count, number=5, text="goes")
                 row.delete()
