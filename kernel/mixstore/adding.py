@@ -196,7 +196,7 @@ def _read(bound: Bound, key: KeyValue, now: datetime) -> Steps:
         transaction.refuse_buffered(bound, key)
     rows = yield bound.engine.compile_get(bound, (key,))
     row = rows[0]
-    if row is None or (bound.dead is not None and bound.dead({"now": now})(bound.values_from_row(row))):
+    if row is None or (bound.dead is not None and bound.dead({"now": now})(bound.stored_values(row))):
         return None
     return State(bound, row, None, key)
 

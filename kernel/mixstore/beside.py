@@ -42,11 +42,11 @@ def stored_row(bound: Bound, operation: Operation, row: Any, now: datetime) -> S
     """
     if row is None:
         return NO_ROW
-    values = bound.values_from_row(row)
+    values = bound.stored_values(row)
     replaces = operation in ("create", "upsert")
     if replaces and bound.dead is not None and bound.dead({"now": now})(values):
         return NO_ROW
-    return StoredRow(values, bound.stored_of(row))
+    return StoredRow(bound.after_read(row, values), bound.stored_of(row))
 
 
 def likely_key(bound: Bound, instance: Any) -> KeyValue | None:

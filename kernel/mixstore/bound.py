@@ -235,8 +235,14 @@ class Bound:
         return self.decode(self.plain_record(self.stored_of(row)))
 
     def values_from_record(self, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """The python values of a record in the stored form."""
-        values = self.decode(self.plain_record(stored))
+        """The python values of a record in the stored form, as its readers get them."""
+        return self._after_read(stored, self.decode(self.plain_record(stored)))
+
+    def after_read(self, row: Any, values: dict[str, Any]) -> dict[str, Any]:
+        """What readers get of a row whose values as stored are known."""
+        return self._after_read(self.stored_of(row), values) if self.chain.after_read else values
+
+    def _after_read(self, stored: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         for step in self.chain.after_read:
             values = self._step(step, stored, None, values)
             if values.keys() != self.schema.fields.keys():

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from mixstore.backend import Capability
+from mixstore.errors import BackendError
 from mixstore.expressions import After, conjunction
 from mixstore.places import cursor_at, place_of
 from mixstore.query import Page, Query
@@ -44,6 +45,13 @@ def stream(bound: Bound, query: Query, state: Any) -> Steps:
     left = None if left is None else left - len(rows)
     done = len(rows) < size or left == 0
     following = None if done else (place_of(order, told(bound, rows[-1])), left)
+    if following is not None and following[0] == place:
+        raise BackendError(
+            f"{bound.backend.backend_name} gives the same page of {bound.schema.name} again",
+            model=bound.model,
+            backend=bound.backend.backend_name,
+            hint="its compiler must apply After(), or leave it as a residual",
+        )
     return shown(bound, query, rows), following
 
 

@@ -143,12 +143,15 @@ def _point(bound: Bound, *keys: KeyValue) -> Any:
 
 
 def _seen(bound: Bound, rows: Iterable[Any]) -> list[dict[str, Any] | None]:
-    """The values of rows that were read by their keys; None for one that is not there or may not be seen."""
-    told = [None if row is None else bound.values_from_row(row) for row in rows]
+    """The values of rows that were read by their keys; None for one that is not there or may not be seen.
+
+    What may be seen is decided on the values as stored, as in a query.
+    """
     if bound.point_filter is None:
-        return told
+        return [None if row is None else bound.values_from_row(row) for row in rows]
     visible = bound.point_filter({"now": bound.backend.clock()})
-    return [values if values is not None and visible(values) else None for values in told]
+    told = ((row, None if row is None else bound.stored_values(row)) for row in rows)
+    return [bound.after_read(row, values) if values is not None and visible(values) else None for row, values in told]
 
 
 def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:

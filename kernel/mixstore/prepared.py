@@ -125,7 +125,7 @@ class PreparedWrite:
         if self._unseen(outcome):
             status = Outcome("exists" if write.op == "upsert" else "missing")
             return failure(bound, self.asked, write.key, status)
-        values = bound.values_from_row(outcome.stored)
+        values = bound.stored_values(outcome.stored)
         for condition in self.conditions:
             if not evaluate(condition.expr, values):
                 error = _error_of(bound, condition, write.key, values)
@@ -139,7 +139,7 @@ class PreparedWrite:
     def _unseen(self, outcome: Outcome) -> bool:
         if outcome.status != "condition" or outcome.stored is None:
             return False
-        return not evaluate(self.visibility, self.bound.values_from_row(outcome.stored))
+        return not evaluate(self.visibility, self.bound.stored_values(outcome.stored))
 
 
 def _error_of(bound: Bound, condition: Condition, key: KeyValue, values: Mapping[str, Any]) -> Exception:

@@ -145,7 +145,7 @@ class Write:
         opaque = self.bound.chain.opaque
         if not opaque or not any(path[0] in opaque for path in paths(expr)):
             return stored
-        return {**stored, **self.bound.values_from_row(stored)}
+        return {**stored, **self.bound.stored_values(stored)}
 
     def applied_to(self, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """The record after the write, made anew from the one before; None after a delete."""

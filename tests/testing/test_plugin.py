@@ -161,6 +161,27 @@ def test_a_gap_of_parameters_that_a_case_does_not_have_is_an_error(stranger):
     assert "test_any_text_is_a_key[%]" in told
 
 
+def test_a_gap_of_a_case_that_is_skipped_anyway_fails_the_run(stranger):
+    lacking = """
+    gaps = {"test_get_takes_one_unique_field": "ours to do", "test_get_*_unique_*": "ours to do"}
+
+    @pytest.fixture
+    def backend(self):
+        class Loose(InMemoryBackend):
+            capabilities = InMemoryBackend.capabilities & ~mixstore.Capability.UNIQUE
+        with mixstore.registry(), Loose() as backend:
+            mixstore.configure(plugins={"block": ["extensions"]})
+            yield backend
+    """
+    code = "import mixstore\n" + mine(lacking)
+    told = stranger(code, "-k", "test_get_takes_one_unique_field", passes=False)
+    assert "the gap 'test_get_takes_one_unique_field' is of no use" in told
+    assert "does not declare UNIQUE; remove it" in told
+    stranger(
+        code.replace('"test_get_takes_one_unique_field": "ours to do", ', ""), "-k", "test_get_takes_one_unique_field"
+    )
+
+
 def test_a_gap_needs_a_reason_of_a_known_kind(stranger):
     told = stranger(mine("    gaps = {'test_upsert_creates_a_row': 'flaky'}"), passes=False)
     assert "a reason begins with one of 'ours to do', \"the engine's limit\", 'never, because', not 'flaky'" in told

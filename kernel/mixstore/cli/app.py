@@ -15,6 +15,7 @@ from typer.main import get_group
 from mixstore import __version__
 from mixstore.cli.check import check
 from mixstore.cli.initialize import init
+from mixstore.cli.matrix import matrix
 from mixstore.cli.new import new_backend, new_extension
 from mixstore.cli.plugins import plugins
 from mixstore.errors import MixstoreError, PluginError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 OWN: dict[str, Callable[..., None]] = {
     "check": check,
     "init": init,
+    "matrix": matrix,
     "new-backend": new_backend,
     "new-extension": new_extension,
     "plugins": plugins,

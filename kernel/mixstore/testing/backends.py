@@ -8,12 +8,14 @@ from mixstore.testing.cases.chain import ChainCases
 from mixstore.testing.cases.concurrency import ConcurrencyCases
 from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.doors import DoorCases
+from mixstore.testing.cases.entities import EntityCases
 from mixstore.testing.cases.errors import ErrorCases
 from mixstore.testing.cases.explain import ExplainCases
 from mixstore.testing.cases.freed import FreedCases
 from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.hooks import HookCases
 from mixstore.testing.cases.isolation import IsolationCases
+from mixstore.testing.cases.key_indexes import KeyIndexCases
 from mixstore.testing.cases.keys import KeyCases
 from mixstore.testing.cases.lacking import LackingCases
 from mixstore.testing.cases.limits import LimitCases
@@ -30,6 +32,7 @@ from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.streaming import StreamingCases
 from mixstore.testing.cases.transaction_owners import TransactionOwnerCases
 from mixstore.testing.cases.transactions import TransactionCases
+from mixstore.testing.cases.trouble import TroubleCases
 from mixstore.testing.cases.unique import UniqueCases
 from mixstore.testing.cases.validation import ValidationCases
 from mixstore.testing.cases.value_refusals import ValueRefusalCases
@@ -44,12 +47,14 @@ class BackendConformance(
     ConcurrencyCases,
     CrudCases,
     DoorCases,
+    EntityCases,
     ErrorCases,
     ExplainCases,
     FreedCases,
     HiddenCases,
     HookCases,
     IsolationCases,
+    KeyIndexCases,
     KeyCases,
     LackingCases,
     LimitCases,
@@ -66,6 +71,7 @@ class BackendConformance(
     StreamingCases,
     TransactionOwnerCases,
     TransactionCases,
+    TroubleCases,
     UniqueCases,
     ValidationCases,
     ValueRefusalCases,

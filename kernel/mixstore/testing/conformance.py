@@ -10,7 +10,7 @@ import pytest
 
 from mixstore import Backend, Model
 from mixstore.testing.clock import Clock
-from mixstore.testing.gaps import check_gaps
+from mixstore.testing.gaps import check_gaps, skip
 from mixstore.testing.tags import MARK, MISSING, lacks
 
 
@@ -33,6 +33,8 @@ class Conformance:
     gaps: ClassVar[Mapping[str, str]] = {}
     """{name of a case, also with its parameters in brackets, or a pattern with `*`: why it fails}."""
     limits: ClassVar[Limits] = Limits()
+    matrix: ClassVar[str | None] = None
+    """The column of the support matrix (`mixstore matrix`) that this class tells of, if any."""
 
     pytestmark = [
         pytest.mark.usefixtures("_mixstore_registry"),
@@ -59,9 +61,9 @@ class Conformance:
         for what in needed:
             lacking = lacks(backend, what)
             if lacking is not None:
-                pytest.skip(f"{backend.backend_name} {lacking}")
+                skip(request.node, self.gaps, f"{backend.backend_name} {lacking}")
         if absent and all(lacks(backend, what) is None for what in absent):
-            pytest.skip(f"{backend.backend_name} lacks nothing of this")
+            skip(request.node, self.gaps, f"{backend.backend_name} lacks nothing of this")
 
     @pytest.fixture
     def use(self, backend: Backend) -> Iterator[Callable[..., Any]]:

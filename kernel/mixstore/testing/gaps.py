@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+import pytest
+
 from mixstore import ConfigurationError
 from mixstore.errors import nearest
 
 REASONS = ("ours to do", "the engine's limit", "never, because")
+USELESS = pytest.StashKey[str]()
+"""Of the item of a case: why its gap excuses nothing."""
 
 
 def check_gaps(where: str, gaps: Mapping[str, str], cases: Iterable[str]) -> None:
@@ -26,13 +30,21 @@ def check_gaps(where: str, gaps: Mapping[str, str], cases: Iterable[str]) -> Non
             raise ConfigurationError(f"{where}.gaps[{case!r}]: a reason begins with one of {told}, not {reason!r}")
 
 
-def reason_of(gaps: Mapping[str, str], name: str, item: str) -> str | None:
-    """Why a case is a gap; None if it is none. name: of the function; item: with its parameters in brackets."""
-    for case, reason in gaps.items():
+def gap_of(gaps: Mapping[str, str], name: str, item: str) -> str | None:
+    """The gap that a case is; None if it is none. name: of the function; item: with its parameters in brackets."""
+    for case in gaps:
         base, bracket, parameters = case.partition("[")
         if fnmatchcase(name, base) and (not bracket or item == f"{name}[{parameters}"):
-            return reason
+            return case
     return None
+
+
+def skip(item: pytest.Item, gaps: Mapping[str, str], why: str) -> None:
+    """Skip a case for what the backend lacks or has. A gap that names it is an error, since it is not needed."""
+    gap = gap_of(gaps, getattr(item, "originalname", item.name), item.name)
+    if gap is not None and "*" not in gap:  # a pattern may be of several cases
+        item.stash[USELESS] = f"the gap {gap!r} is of no use, since the case is skipped: {why}; remove it"
+    pytest.skip(why)
 
 
 def unmatched(gaps: Mapping[str, str], name: str, items: Iterable[str]) -> str | None:

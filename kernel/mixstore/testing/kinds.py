@@ -127,7 +127,7 @@ MOMENTS = st.datetimes(
 ) | st.sampled_from([datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)])
 LONGEST = timedelta(microseconds=2**63 - 1)
 DAYS, HOURS, SPANS, UUIDS = st.dates(), st.times(), st.timedeltas(-LONGEST, LONGEST), st.uuids()
-RAW = st.binary(max_size=20)
+RAW = st.binary(max_size=20) | st.sampled_from([b"", b"\0", b"a\0", b"\0a\0\0", bytes(range(256))])
 IP4, IP6 = st.ip_addresses(v=4), st.ip_addresses(v=6)
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=8)
 URLS = st.builds(

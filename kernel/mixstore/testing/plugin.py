@@ -14,7 +14,7 @@ import pytest
 import mixstore
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.fixtures import mixstore_backend, mixstore_clock
-from mixstore.testing.gaps import reason_of, unmatched
+from mixstore.testing.gaps import USELESS, gap_of, unmatched
 
 __all__ = ["mixstore_backend", "mixstore_clock"]
 
@@ -38,8 +38,18 @@ def pytest_pycollect_makeitem(collector: Any, name: str) -> Generator[None, Any,
         told = ", ".join(item.name for item in made)
         raise collector.CollectError(f"{owner.__name__}.gaps: there is no case {unknown!r}, but {told}")
     for item in made:
-        reason = reason_of(owner.gaps, name, item.name)
-        if reason is not None:
-            strict = f"{reason} [if it passes it is mended: remove it from {owner.__name__}.gaps]"
+        gap = gap_of(owner.gaps, name, item.name)
+        if gap is not None:
+            strict = f"{owner.gaps[gap]} [if it passes it is mended: remove it from {owner.__name__}.gaps]"
             item.add_marker(pytest.mark.xfail(reason=strict, strict=True))
     return made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a case that is skipped although a gap excuses it."""
+    report = yield
+    useless = item.stash.get(USELESS, None)
+    if useless is not None and report.skipped:
+        report.outcome, report.longrepr = "failed", useless
+    return report

@@ -84,11 +84,14 @@ def paged(question: Any, size: int) -> list[Any]:
 def paged_rows(question: Any, size: int) -> list[Any]:
     """The rows of all pages of this size, walked to the end; every page but the last is full."""
     walked: list[Any] = []
+    cursors: set[str] = set()
     cursor = None
     while True:
         page = question.limit(size).cursor(cursor).paginate()
         walked += page.items
         cursor = page.cursor
+        assert cursor not in cursors, f"the pages of {size} come round again after {ids(walked)}"
+        cursors.add(cursor)
         if cursor is None:
             assert len(page.items) <= size
             return walked

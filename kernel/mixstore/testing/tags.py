@@ -47,6 +47,7 @@ atomic = needs(Capability.ATOMIC_WRITES)
 unique = needs(Capability.UNIQUE)
 indexes = needs(Capability.INDEXES)
 full_text = needs(Capability.FULL_TEXT)
+adds = needs(Capability.ADD)
 extensions = needs(EXTENSIONS)
 locking = needs(Capability.CONDITIONS, EXTENSIONS)
 """For models whose extensions set conditions."""

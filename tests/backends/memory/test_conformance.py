@@ -10,6 +10,8 @@ from mixstore_extensions.testing import TimestampsConformance, TTLConformance, V
 
 
 class OnMemory:
+    matrix = "memory"
+
     @pytest.fixture
     def backend(self):
         with InMemoryBackend() as backend:

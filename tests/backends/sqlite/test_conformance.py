@@ -10,10 +10,19 @@ from mixstore_extensions.testing import TimestampsConformance, TTLConformance, V
 
 
 class InFile:
+    matrix = "sqlite"
+
     @pytest.fixture
     def backend(self, tmp_path):
         # patient and careless of power failures, so that a slow disk or a busy machine fails no test of behaviour
         with SQLiteBackend(tmp_path / "store.db", timeout=60, synchronous="off") as backend:
+            yield backend
+
+    @pytest.fixture
+    def unreachable(self, tmp_path):
+        path = tmp_path / "damaged.db"
+        path.write_bytes(b"this is no database " * 100)
+        with SQLiteBackend(path) as backend:
             yield backend
 
 

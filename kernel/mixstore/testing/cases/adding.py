@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from mixstore import Field, Model, NotFoundError, ValidationError, aadd_to, add_to
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import Lease
+from mixstore.testing.plans import captured_plans
 from mixstore.testing.support import Use, awaited, together
-from mixstore.testing.tags import conditions, extensions, unique
+from mixstore.testing.tags import adds, conditions, extensions, unique
 
 
 class Counted(Model):
@@ -105,6 +107,50 @@ class AddingCases(Conformance):
         results = together(4, work)
         assert results == [0, 1, 2, 3], results
         assert Counted.get("a").n == 5 * sum(range(4))
+
+    @adds
+    @conditions
+    def test_of_sixteen_threads_that_add_inside_the_engine_none_meets_a_conflict_and_each_is_told_the_sum(
+        self, use: Use
+    ) -> None:
+        use(Counted)
+        Counted.create(id="a", n=100, text="kept")
+        rows = [Counted.get("a") for _ in range(16)]
+
+        def work(number: int) -> list[int]:
+            return [add_to(rows[number], {"n": 1}).n for _ in range(5)]
+
+        results = together(16, work)
+        assert all(isinstance(one, list) for one in results), results
+        assert Counted.get("a") == Counted(id="a", n=180, text="kept")
+        assert sorted(number for one in results for number in one) == list(range(101, 181)), "a sum was told twice"
+        assert all(one == sorted(one) for one in results)
+
+    @adds
+    @conditions
+    def test_an_addition_inside_the_engine_is_one_request_that_tells_the_row_after_it(self, use: Use) -> None:
+        use(Counted)
+        row = Counted.create(id="a", n=1)
+        Counted.get("a").update(n=40, price=Decimal("0.1"), text="theirs")
+        with captured_plans() as plans:
+            assert add_to(row, {"n": 2, "price": Decimal("0.2"), "maybe": 5}) is row
+        assert len(plans) == 1
+        assert (row.n, row.price, row.maybe) == (42, Decimal("0.3"), 5)
+        row.text = "mine"
+        row.save()
+        assert Counted.get("a") == Counted(id="a", n=42, price=Decimal("0.3"), maybe=5, text="mine")
+
+    @conditions
+    @awaited
+    async def test_tasks_that_add_lose_nothing(self, use: Use) -> None:
+        use(Counted)
+        await Counted.acreate(id="a")
+
+        async def work(number: int) -> None:
+            await aadd_to(await Counted.aget("a"), {"n": number})
+
+        await asyncio.gather(*(work(number) for number in range(12)))
+        assert (await Counted.aget("a")).n == sum(range(12))
 
     @conditions
     @awaited

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from mixstore import Backend, BackendExtension, Field, Mixin, Model, Outcome, Query, WriteChange, WriteContext
+from mixstore import (
+    Backend,
+    BackendExtension,
+    Field,
+    Mixin,
+    Model,
+    NotFoundError,
+    Outcome,
+    Q,
+    Query,
+    WriteChange,
+    WriteContext,
+)
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.support import Use, awaited
 from mixstore.testing.tags import atomic, extensions
@@ -117,6 +129,45 @@ class Cry(Loud, Model):
 
     id: str = Field(primary_key=True)
     text: str = ""
+
+
+class Hushed(Loud):
+    """Hides what is stored in capitals, not what is read in them."""
+
+    class Hush(BackendExtension):
+        """Rows that are there."""
+
+        def veiled(self) -> Q:
+            """By the stored text."""
+            return Q(text="SECRET")
+
+
+class Whisper(Hushed, Model):
+    """Read in capitals, and hidden if it is stored so."""
+
+    id: str = Field(primary_key=True)
+    text: str = ""
+
+
+def _text(row: Any) -> Any:
+    return None if row is None else row.text
+
+
+WHISPERS: dict[str, Callable[[Any, Any, str], Any]] = {
+    "get": lambda model, backend, key: _text(model.get(key)),
+    "batch_get": lambda model, backend, key: _text(model.batch_get([key])[0]),
+    "refresh": lambda model, backend, key: _text(_refreshed(model(id=key))),
+    "query": lambda model, backend, key: _text(model.where(id=key).get()),
+    "a filter that is left to mixstore": lambda model, backend, key: _text(model.where(id__regex=key).get()),
+    "backend.get": lambda model, backend, key: (backend.get(model, id=key) or {"text": None})["text"],
+}
+
+
+def _refreshed(row: Any) -> Any:
+    try:
+        return row.refresh()
+    except NotFoundError:
+        return None
 
 
 Path = Callable[[Any, Any], Any]
@@ -271,3 +322,36 @@ class ChainCases(Conformance):
         Cry.create(id="a", text="ab")
         assert [row.text for row in Cry.where(**filters)] == ["AB"]
         assert Cry.where(**filters).count() == 1
+
+    @extensions
+    @pytest.mark.parametrize("read", [*READS, "a filter and an order that are left to mixstore", "refresh"])
+    def test_what_is_done_after_reading_is_done_once_a_row(self, recorded: Any, backend: Backend, read: str) -> None:
+        row = recorded.get("old")
+        paths: dict[str, Path] = {
+            **READS,
+            "a filter and an order that are left to mixstore": lambda model, backend: (
+                model.where(id__regex="l").order_by("-n").limit(1).all()
+            ),
+            "refresh": lambda model, backend: row.refresh(),
+        }
+        LOG.clear()
+        paths[read](recorded, backend)
+        assert [call for call in LOG if call.endswith("after_read")] == ["inner.after_read", "outer.after_read"]
+
+    @extensions
+    def test_counting_makes_nothing_of_a_row_after_reading(self, recorded: Any) -> None:
+        recorded.create(id="new")
+        LOG.clear()
+        assert (recorded.where(id__regex="l").count(), recorded.where().count()) == (1, 2)
+        assert not [call for call in LOG if call.endswith("after_read")]
+
+    @extensions
+    @pytest.mark.parametrize("read", WHISPERS)
+    def test_what_may_be_seen_is_decided_on_what_is_stored_on_every_path(
+        self, use: Use, backend: Backend, read: str
+    ) -> None:
+        use(Whisper)
+        Whisper.create(id="a", text="SECRET")
+        Whisper.create(id="b", text="secret")
+        assert WHISPERS[read](Whisper, backend, "a") is None
+        assert WHISPERS[read](Whisper, backend, "b") == "SECRET"

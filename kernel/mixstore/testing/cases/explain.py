@@ -10,6 +10,7 @@ from mixstore import Backend, Capability, Field, Model, Q, QueryError
 from mixstore.testing.clock import Clock
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import IndexedThing, Page, Person, Session, Thing
+from mixstore.testing.plans import count_requests
 from mixstore.testing.support import Use, ids
 from mixstore.testing.tags import extensions, full_text, indexes, missing, needs
 
@@ -108,6 +109,12 @@ class ExplainCases(Conformance):
         use(Person)
         told = Person.where().explain()
         assert (told.pushed, told.residual) == ("", "")
+
+    def test_explain_sends_nothing(self, use: Use) -> None:
+        use(Person)
+        with count_requests() as requests:
+            Person.where(age__gte=1).order_by("-age").limit(3).explain()
+        assert requests.count == 0
 
     def test_explain_needs_no_rows_and_changes_none(self, use: Use) -> None:
         use(Person)

@@ -175,6 +175,19 @@ class HiddenCases(Conformance):
         assert letters.where(id="c").include_hidden().one().user == "u"
 
     @extensions
+    def test_a_row_that_is_out_of_sight_can_not_be_refreshed(self, letters: Any, clock: Clock, use: Use) -> None:
+        held = letters.get("c")
+        letters.get("c").delete()
+        use(Session)
+        mortal = Session.create(id="a", expires_in=10)
+        clock.forward(seconds=10)
+        for row in (held, mortal):
+            before = dict(vars(row))
+            with pytest.raises(NotFoundError):
+                row.refresh()
+            assert vars(row) == before
+
+    @extensions
     def test_veiled_rows_do_not_count_towards_limits_and_pages(self, letters: Any) -> None:
         letters.create(id="d")
         ordered = letters.where().order_by("id")

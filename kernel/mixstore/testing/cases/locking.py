@@ -52,6 +52,16 @@ class LockingCases(Conformance):
         assert (found.text, found.version, found.hits) == ("theirs", 2, 0)
 
     @locking
+    def test_an_instance_whose_write_is_refused_shows_what_it_showed(self, stale: Any) -> None:
+        before = dict(vars(stale))
+        with pytest.raises(VersionConflictError):
+            stale.update(text="mine", hits=7)
+        assert vars(stale) == before
+        with pytest.raises(VersionConflictError):
+            stale.update(hits=8)
+        assert vars(stale) == before
+
+    @locking
     def test_a_refreshed_instance_may_write(self, stale: Any) -> None:
         stale.refresh()
         stale.update(text="mine")

@@ -14,7 +14,7 @@ from mixstore.lookups import resolve
 from mixstore.schema import schema_of
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.models import Person
-from mixstore.testing.support import Use, examples, ids
+from mixstore.testing.support import Use, examples, ids, paged
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "age": 1, "city": "Rome", "active": True},
@@ -164,6 +164,25 @@ class LogicCases(Conformance):
             every_pair.where("age = 1")
         with pytest.raises(QueryError):
             every_pair.where(True)
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            Q(id__in=["a", "a", "c"]) | Q(id="a"),
+            Q(age__in=[1, 1]) | Q(id__in=["a", "c"]),
+            (Q(age=1) & Q(id="a")) | Q(id__regex="[ac]") | Q(id="c"),
+            Q(age__gte=1, id="a") | Q(age__lte=1, id="a") | Q(id="c"),
+        ],
+        ids=repr,
+    )
+    def test_a_row_that_fulfils_a_filter_in_several_ways_is_given_once(self, use: Use, condition: Q) -> None:
+        use(Person)
+        Person.batch_create([{"id": "a", "age": 1}, {"id": "b", "age": 2}, {"id": "c", "age": None}])
+        question = Person.where(condition)
+        assert sorted(ids(question.all())) == sorted(ids(question)) == ["a", "c"]
+        assert paged(question.order_by("-age"), 1) == ["a", "c"]
+        assert (question.count(), question.limit(2).count(), question.offset(1).count()) == (2, 2, 1)
+        assert question.update(name="x") == 2
 
     def test_deep_trees_are_answered(self, every_pair: Any) -> None:
         tree: Expr = Q(age=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from mixstore.testing.models import (
     Person,
     Thing,
 )
-from mixstore.testing.support import Use, awaited, examples, ids, paged
+from mixstore.testing.support import Use, awaited, examples, ids, paged, paged_rows, together
 
 
 def found(question: Any) -> str:
@@ -71,6 +72,8 @@ class PageCases(Conformance):
         assert found(adults.limit(2).limit(None)) == "fBgae"
         regex = seven_people.where(id__regex="[a-f]").order_by("id")
         assert found(regex.limit(2).offset(1)) == "ce"
+        odd = seven_people.where(id__regex="[Bcf]").order_by("id")  # the row that the offset leaves out matches
+        assert (found(odd.offset(1)), found(odd.limit(1).offset(2)), odd.offset(1).count()) == ("cf", "f", 2)
 
     def test_limit_without_an_order_gives_that_many_rows(self, seven_people: Any) -> None:
         assert len(seven_people.where().limit(3).all()) == 3
@@ -123,20 +126,21 @@ class PageCases(Conformance):
         assert paged(question, size) == ids(question.order_by(*(order or ["id"])).all())
 
     @pytest.mark.parametrize(
-        "condition",
+        ("condition", "expected"),
         [
-            Q(age__isnull=False),
-            Q(age=None),
-            Q(city__regex="(?i)rome"),
-            Q(age=1) | Q(city="Oslo"),
-            ~Q(id="e"),
-            Q(id__gt="b"),
+            (Q(age__isnull=False), "Baefg"),
+            (Q(age=None), "cé"),
+            (Q(city__regex="(?i)rome"), "aeg"),
+            (Q(age=1) | Q(city="Oslo"), "ace"),
+            (~Q(id="e"), "Bacfgé"),
+            (Q(id__gt="b"), "cefgé"),
         ],
     )
-    def test_pages_are_full_under_a_filter(self, seven_people: Any, condition: Q) -> None:
+    def test_pages_are_full_under_a_filter(self, seven_people: Any, condition: Q, expected: str) -> None:
         for order in (["id"], ["age"], ["-city"]):
             question = seven_people.where(condition).order_by(*order)
             assert paged(question, 2) == ids(question.all())
+            assert "".join(sorted(paged(question, 2))) == expected
 
     def test_a_page_without_a_limit_has_up_to_a_hundred_rows(self, use: Use) -> None:
         use(Thing)
@@ -247,6 +251,50 @@ class PageCases(Conformance):
         seven_people.create(id="d")
         seven_people.get("a").update(age=77)
         assert found(seven_people.where().cursor(first.cursor)) == "dfgé"
+
+    @pytest.mark.parametrize("filters", [{"number": 1}, {"text__regex": "^found"}], ids=["pushed", "left to mixstore"])
+    def test_a_row_far_behind_many_that_do_not_match_is_found(self, use: Use, filters: dict[str, Any]) -> None:
+        use(Thing)
+        count = min(1500, self.limits.rows)  # 1.5 MB, more than some engines look at in one request
+        Thing.batch_create([{"id": n, "text": "x" * 1000, "number": 0} for n in range(count - 1)])
+        Thing.create(id=count, text="found", number=1)
+        question = Thing.where(**filters)
+        assert ids(question.all()) == ids(question) == ids(question.limit(1).all()) == [count]
+        assert (question.count(), question.exists(), question.limit(1).count()) == (1, True, 1)
+        assert question.first().id == question.last().id == question.one().id == count
+        page = question.limit(1).paginate()
+        assert (ids(page), page.cursor) == ([count], None)
+        assert question.update(flag=True) == 1
+        assert question.delete() == 1
+
+    @pytest.mark.parametrize("order", [["id"], ["-id"], ["number"], ["-number", "text"]])
+    def test_pages_show_every_lasting_row_once_and_in_order_while_threads_write(
+        self, use: Use, order: list[str]
+    ) -> None:
+        use(Thing)
+        Thing.batch_create([{"id": n, "number": n // 4, "text": "stays"} for n in range(0, 120, 2)])
+        question = Thing.where().order_by(*order)
+        expected = ids(question.all())
+        stop = threading.Event()
+
+        def work(number: int) -> list[int]:
+            if number == 0:
+                try:
+                    return [row.id for _ in range(3) for row in paged_rows(question, 7) if row.text == "stays"]
+                finally:
+                    stop.set()
+            written = []
+            while not stop.is_set():
+                for n in range(number, 120, 6):
+                    if n % 2:
+                        Thing.upsert(id=n, number=n // 4, text="goes")
+                        Thing(id=n).delete()
+                written.append(number)
+            return written
+
+        results = together(3, work)
+        assert all(isinstance(one, list) for one in results), results
+        assert results[0] == expected * 3
 
     @awaited
     async def test_the_async_ends_do_what_the_others_do(self, seven_people: Any) -> None:

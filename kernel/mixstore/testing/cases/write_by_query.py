@@ -57,6 +57,27 @@ class Watched(Model):
         CALLS.append(f"after_delete {self.id}")
 
 
+class Contested(Model):
+    """Lets somebody else in between the query and the write."""
+
+    id: str = Field(primary_key=True)
+    size: int = 0
+    text: str = ""
+
+    def meanwhile(self) -> None:
+        """What the others do."""
+
+    @before_save
+    def saving(self) -> None:
+        """Before a write."""
+        self.meanwhile()
+
+    @before_delete
+    def deleting(self) -> None:
+        """Before a delete."""
+        self.meanwhile()
+
+
 class WriteByQueryCases(Conformance):
     """Update and delete by query: every row goes through the chain by itself, and only while it matches."""
 
@@ -208,6 +229,31 @@ class WriteByQueryCases(Conformance):
         assert all(isinstance(one, int) for one in results), results
         assert results[0] == Person.where(city="claimed").count()
         assert Person.where(age=0, city=None).count() == 0
+
+    @conditions
+    @pytest.mark.parametrize("write", ["update", "delete"])
+    def test_a_row_that_stops_to_match_between_the_query_and_its_write_is_left_alone(
+        self, use: Use, monkeypatch: pytest.MonkeyPatch, write: str
+    ) -> None:
+        use(Contested)
+        Contested.batch_create([{"id": key, "size": 1} for key in "ab"])
+        others = [lambda: Contested.get("a").update(size=2, text="theirs")]
+        monkeypatch.setattr(Contested, "meanwhile", lambda self: others.pop()() if self.id == "a" and others else None)
+        question = Contested.where(size=1)
+        assert (question.delete() if write == "delete" else question.update(text="mine")) == 1
+        assert vars(Contested.get("a")) == {"id": "a", "size": 2, "text": "theirs"}
+        assert Contested.exists(id="b") is (write == "update")
+
+    @conditions
+    def test_a_row_that_changes_but_still_matches_is_written_and_keeps_the_change(
+        self, use: Use, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use(Contested)
+        Contested.create(id="a", size=1)
+        others = [lambda: Contested.get("a").update(text="theirs")]
+        monkeypatch.setattr(Contested, "meanwhile", lambda self: others.pop()() if others else None)
+        assert Contested.where(size=1).update(size=3) == 1
+        assert vars(Contested.get("a")) == {"id": "a", "size": 3, "text": "theirs"}
 
     @locking
     def test_writers_by_query_share_the_rows_between_them(self, use: Use) -> None:
