@@ -65,7 +65,7 @@ class Findings:
             column = _column(item)
             if column is not None and (not self.only or column in self.only):
                 self._items.setdefault((item.cls, _engine(item)), []).append(item)
-        self._first = {next(filter(_always, found)): found for found in self._items.values()}
+        self._first = {next(filter(_always, found), found[0]): found for found in self._items.values()}
         asked = {item for found in self._items.values() for item in found} if self.whole else set(self._first)
         items[:] = [item for item in items if item in asked]
 
