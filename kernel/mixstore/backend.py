@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixstore.adapter import ModelAdapter
     from mixstore.bound import Bound
     from mixstore.builder import QueryBuilder
+    from mixstore.drift import Drift
     from mixstore.transaction import Transaction
 
 M = TypeVar("M")
@@ -139,6 +140,13 @@ class Backend(ABC):
 
     def initialize(self, *models: type[Any]) -> None:  # noqa: B027  (optional)
         """Prepare the store for these models (default: every model bound to this backend): the only moment of DDL."""
+
+    def drift(self, *models: type[Any]) -> list[Drift]:
+        """What in the store is not as these models (default: every model bound to this backend) declare it.
+
+        Asks the store and never changes it. Empty by default: for stores in which nothing is set up beforehand.
+        """
+        return []
 
     def close(self) -> None:  # noqa: B027  (optional)
         """Give back what the backend holds."""

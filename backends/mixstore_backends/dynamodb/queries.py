@@ -207,7 +207,7 @@ def _find(table: Table, query: Query, consistent: bool) -> Find:
         plan.request = requests[0] if requests else None
         return plan
     left = conjunction(*[term for term in told if term not in access.said])
-    fresh = consistent and access.secondary is None
+    fresh = consistent and (access.secondary is None or access.secondary.local)
     if access.operation == "Scan":
         where, request = _request(table, access, left, fresh, None)
         return Find(table, access, where, [request], consistent)
@@ -258,7 +258,8 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
     if plan.operation == "Query" and len(plan.requests) > 1:
         notes.append(f"{len(plan.requests)} requests, one a partition")
     if index is not None:
-        notes.append("an index is read eventually consistent")
+        if not index.local:
+            notes.append("an index is read eventually consistent")
         if not index.whole:
             notes.append(f"{index.name} does not hold whole rows: they are read from the table by BatchGetItem")
     if plan.access.ties is not None:
