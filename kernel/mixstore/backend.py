@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -137,6 +137,22 @@ class Backend(ABC):
 
         schema = schema_of(model_class)
         return [self.get(model_class, **key_filters(schema, key)) for key in keys]
+
+    def collect(self, /, *models: type[Any], **fields: Any) -> Iterator[Any]:
+        """The rows of several models in one partition, by their sort keys: `backend.collect(User, Order, user_id=1)`.
+
+        Read page by page while one goes through them. The fields are those that `Meta.key` makes the partition of;
+        QueryError, at once, if the models have no such partition in common.
+        """
+        from mixstore import collecting
+
+        return collecting.collect([self.bound(model) for model in models], fields)
+
+    def acollect(self, /, *models: type[Any], **fields: Any) -> AsyncIterator[Any]:
+        """`collect()`, for `async for`."""
+        from mixstore import collecting
+
+        return collecting.acollect([self.bound(model) for model in models], fields)
 
     def initialize(self, *models: type[Any]) -> None:  # noqa: B027  (optional)
         """Prepare the store for these models (default: every model bound to this backend): the only moment of DDL."""

@@ -125,6 +125,14 @@ class PlannedBackend(Backend):
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
         return None
 
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
+        """The rows of these models in the partition of this text, in the order of their sort texts.
+
+        The plan answers `Rows` of (position of the model, row), whether they may be seen or not; None: the kernel asks
+        the models one by one.
+        """
+        return None
+
     def prepare(self, bound: Bound) -> Any:
         """What this backend wants to keep in `bound.native`, made once at bind."""
         return None

@@ -14,6 +14,7 @@ from mixstore_backends.dynamodb import batching, errors, queries, units
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.changing import DropIndex, Initialize
 from mixstore_backends.dynamodb.clients import client_of
+from mixstore_backends.dynamodb.collecting import collect
 from mixstore_backends.dynamodb.drift import Compare
 from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
 from mixstore_backends.dynamodb.options import NO_OPTIONS, URL_OPTIONS, TableOptions, options_of_url, truth_of
@@ -198,6 +199,9 @@ class DynamoDBBackend(PlannedBackend):
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         self._refuse_search(bound, query)
         return queries.count(bound.native, query, self.consistent)
+
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Plan | None:
+        return collect([bound.native for bound in bounds], partition, self.consistent)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return units.plan_of(writes)

@@ -215,8 +215,9 @@ class _Migration:
     def _check_key(self) -> None:
         told = other_key(self.connection, self.table, self.there)
         if told is not None:
+            wanted = ", ".join(column.name for column in self.table.keys)
             self._refuse(
-                f"its key is ({', '.join(told)}), the model's is ({', '.join(column.name for column in self.table.keys)})",
+                f"its key is ({', '.join(told)}), the model's is ({wanted})",
                 "export the rows, drop the table, initialize() and import them; or give the model another Meta.entity",
             )
 
