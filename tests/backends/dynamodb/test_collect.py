@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mixstore import Key, Model
+from mixstore import Field, Key, Model
 from mixstore.testing import captured_plans, count_requests
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
-from mixstore_extensions import Tenant, tenant
+from mixstore_extensions import Encrypted, KeyRing, Tenant, tenant
 from tests.backends.dynamodb.conftest import using
 
 
