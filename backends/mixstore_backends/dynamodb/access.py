@@ -168,7 +168,7 @@ def _by_partition(table: Table, query: Query, told: tuple[Expr, ...]) -> Access 
 def _shaped(
     shape: KeyShape, attributes: Sequence[str], told: tuple[Expr, ...], constant: str | None = None
 ) -> tuple[list[KeyText], bool, bool] | None:
-    """The key conditions, whether they are less than the model's rows in partitions, and whether they are single keys."""
+    """The key conditions, whether they are less than all rows of it there, and whether they are single."""
     conditions = shape.conditions(told)
     if not conditions:
         return None

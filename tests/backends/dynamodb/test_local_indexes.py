@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mixstore import KEYS_ONLY, LSI, ConfigurationError, Field, Key, Model, SchemaError
+from mixstore import GSI, KEYS_ONLY, LSI, ConfigurationError, Field, Key, Model, SchemaError
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.dynamodb.conftest import using
@@ -105,22 +105,18 @@ def test_a_table_that_is_there_gets_none(store, dynamodb_client):
 
 
 def test_a_local_index_needs_partitions_of_several_rows():
+    class Alone(Model):
+        class Meta:
+            indexes = [LSI("by_age", sort="{age:03d}")]
+
+        id: str = Field(primary_key=True)
+        age: int = 0
+
     with pytest.raises(SchemaError, match="by_age is another order of the rows of a partition, and Alone has none"):
-
-        class Alone(Model):
-            class Meta:
-                indexes = [LSI("by_age", sort="{age:03d}")]
-
-            id: str = Field(primary_key=True)
-            age: int = 0
-
-        Alone.bind(InMemoryBackend())
-        Alone.count()
+        InMemoryBackend().initialize(Alone)
 
 
 def test_one_name_is_either_local_or_not(store):
-    from mixstore import GSI
-
     class Global(Model):
         class Meta:
             key = Key(partition="SHOP#{shop}", sort="G#{number:05d}")
