@@ -13,6 +13,7 @@ from mixstore.builder import QueryBuilder
 from mixstore.chain import NOW
 from mixstore.codecs import jsonable
 from mixstore.config import configure, connect
+from mixstore.drift import Drift
 from mixstore.envelopes import Envelope
 from mixstore.errors import (
     AccessDeniedError,
@@ -43,7 +44,17 @@ from mixstore.expressions import FALSE, TRUE, Deferred, Q, evaluate
 from mixstore.extension import BackendExtension
 from mixstore.fields import Field
 from mixstore.hooks import after_delete, after_load, after_save, before_delete, before_save
-from mixstore.indexes import ALL, GSI, INCLUDE, KEYS_ONLY, IndexSpec, Projection, gsi_partition_key, gsi_sort_key
+from mixstore.indexes import (
+    ALL,
+    GSI,
+    INCLUDE,
+    KEYS_ONLY,
+    LSI,
+    IndexSpec,
+    Projection,
+    gsi_partition_key,
+    gsi_sort_key,
+)
 from mixstore.keyranges import KeyCondition, KeyOrder, KeyShape
 from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
@@ -81,6 +92,7 @@ __all__ = [
     "CorruptRecordError",
     "Declaration",
     "Deferred",
+    "Drift",
     "DuplicateKeyError",
     "Envelope",
     "Explanation",
@@ -98,6 +110,7 @@ __all__ = [
     "KeyCondition",
     "KeyOrder",
     "KeyShape",
+    "LSI",
     "Lookup",
     "Mixin",
     "MixstoreError",

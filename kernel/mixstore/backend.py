@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixstore.adapter import ModelAdapter
     from mixstore.bound import Bound
     from mixstore.builder import QueryBuilder
+    from mixstore.drift import Drift
     from mixstore.transaction import Transaction
 
 M = TypeVar("M")
@@ -137,8 +138,31 @@ class Backend(ABC):
         schema = schema_of(model_class)
         return [self.get(model_class, **key_filters(schema, key)) for key in keys]
 
+    def collect(self, /, *models: type[Any], **fields: Any) -> Iterator[Any]:
+        """The rows of several models in one partition, by their sort keys: `backend.collect(User, Order, user_id=1)`.
+
+        Read page by page while one goes through them. The fields are those that `Meta.key` makes the partition of;
+        QueryError, at once, if the models have no such partition in common.
+        """
+        from mixstore import collecting
+
+        return collecting.collect([self.bound(model) for model in models], fields)
+
+    def acollect(self, /, *models: type[Any], **fields: Any) -> AsyncIterator[Any]:
+        """`collect()`, for `async for`."""
+        from mixstore import collecting
+
+        return collecting.acollect([self.bound(model) for model in models], fields)
+
     def initialize(self, *models: type[Any]) -> None:  # noqa: B027  (optional)
         """Prepare the store for these models (default: every model bound to this backend): the only moment of DDL."""
+
+    def drift(self, *models: type[Any]) -> list[Drift]:
+        """What in the store is not as these models (default: every model bound to this backend) declare it.
+
+        Asks the store and never changes it. Empty by default: for stores in which nothing is set up beforehand.
+        """
+        return []
 
     def close(self) -> None:  # noqa: B027  (optional)
         """Give back what the backend holds."""

@@ -136,6 +136,9 @@ class DirectEngine:
         """One call a write."""
         return _Call(bound, writes=writes)
 
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> None:
+        """No shorter way than one query a model."""
+
     def execute(self, plan: Any) -> Any:
         """Call the backend."""
         if isinstance(plan, QueryPlan):

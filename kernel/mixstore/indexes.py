@@ -61,14 +61,10 @@ class GSI:
     projection: Projection
 
     def __init__(self, name: str, partition: str, sort: str | None = None, projection: Projection = ALL) -> None:
-        if not isinstance(projection, Projection):
-            raise SchemaError(
-                f"GSI {name!r}: a projection is ALL, KEYS_ONLY or INCLUDE(...), not {type(projection).__name__}"
-            )
         object.__setattr__(self, "name", _checked_name(name))
+        object.__setattr__(self, "projection", _checked_projection(self, projection))
         object.__setattr__(self, "partition", Template(partition))
         object.__setattr__(self, "sort", None if sort is None else Template(sort))
-        object.__setattr__(self, "projection", projection)
         if not self.fields:
             raise SchemaError(f"{self!r} uses no field, so that all rows would share one key")
 
@@ -80,6 +76,37 @@ class GSI:
     def __repr__(self) -> str:
         sort = f", sort={self.sort.source!r}" if self.sort else ""
         return f"GSI({self.name!r}, partition={self.partition.source!r}{sort}, projection={self.projection!r})"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class LSI:
+    """Another order of the rows of one partition: the partition is that of `Meta.key`, the sort template another.
+
+    A backend that knows local indexes makes one, with its table; to others it is an index as any.
+    """
+
+    name: str
+    sort: Template
+    projection: Projection
+
+    def __init__(self, name: str, sort: str, projection: Projection = ALL) -> None:
+        object.__setattr__(self, "name", _checked_name(name))
+        object.__setattr__(self, "sort", Template(sort))
+        object.__setattr__(self, "projection", _checked_projection(self, projection))
+        if not self.sort.fields:
+            raise SchemaError(f"{self!r} sorts by no field")
+
+    def __repr__(self) -> str:
+        return f"LSI({self.name!r}, sort={self.sort.source!r})"
+
+
+def _checked_projection(one: GSI | LSI, projection: Any) -> Projection:
+    if not isinstance(projection, Projection):
+        raise SchemaError(
+            f"{type(one).__name__} {one.name!r}: a projection is ALL, KEYS_ONLY or INCLUDE(...), "
+            f"not {type(projection).__name__}"
+        )
+    return projection
 
 
 def gsi_partition_key(name: str) -> Callable[[F], F]:
@@ -109,7 +136,8 @@ class IndexSpec:
     """One index of a model, compiled.
 
     partition, sort: its templates; both None where methods compute the key. shape: what planners ask, None likewise.
-    fields: those that the templates use. projected: the fields that it holds, None for all.
+    fields: those that the templates use. projected: the fields that it holds, None for all. local: whether its
+    partitions are those of the primary key.
     key_from: the key that python values make, (partition,) or (partition, sort); None if the row is not in the index;
     ValidationError as for primary keys.
     """
@@ -118,6 +146,7 @@ class IndexSpec:
         "fields",
         "has_sort",
         "key_from",
+        "local",
         "name",
         "partition",
         "present",
@@ -135,8 +164,10 @@ class IndexSpec:
         projection: Projection = ALL,
         shape: KeyShape | None = None,
         keys: Iterable[str] = (),
+        local: bool = False,
     ) -> None:
         self.name = name
+        self.local = local
         self.key_from = key_from
         self.has_sort = has_sort
         self.shape = shape
@@ -172,11 +203,11 @@ class IndexSpec:
 
 
 def check_indexes(where: str, indexes: Iterable[Any]) -> None:
-    """What Meta.indexes alone can get wrong: SchemaError for what is no GSI and for names that are not told apart."""
+    """What Meta.indexes alone can get wrong: SchemaError for what is no index and for names that are not told apart."""
     seen: dict[str, str] = {}
     for one in indexes:
-        if not isinstance(one, GSI):
-            raise SchemaError(f"{where} holds GSI(...) only, not {one!r}")
+        if not isinstance(one, (GSI, LSI)):
+            raise SchemaError(f"{where} holds GSI(...) and LSI(...) only, not {one!r}")
         if one.name.lower() in seen:
             also = "" if seen[one.name.lower()] == one.name else f" (there is {seen[one.name.lower()]!r})"
             raise SchemaError(f"{where} names two indexes {one.name!r}{also}; case does not tell them apart")
@@ -185,7 +216,7 @@ def check_indexes(where: str, indexes: Iterable[Any]) -> None:
 
 def indexes_of(schema: ModelSchema) -> dict[str, IndexSpec]:
     """The indexes of a model by name: those of Meta, then those that methods make."""
-    declared: tuple[GSI, ...] = tuple(schema.meta.get("indexes", ()))
+    declared: tuple[GSI | LSI, ...] = tuple(schema.meta.get("indexes", ()))
     found = {one.name: _by_templates(schema, one) for one in declared}
     for spec in _by_methods(schema):
         same = next((name for name in found if name.lower() == spec.name.lower()), None)
@@ -199,21 +230,34 @@ def indexes_of(schema: ModelSchema) -> dict[str, IndexSpec]:
     return found
 
 
-def _by_templates(schema: ModelSchema, one: GSI) -> IndexSpec:
+def _by_templates(schema: ModelSchema, one: GSI | LSI) -> IndexSpec:
     where = f"{schema.name}.Meta.indexes: {one.name}"
     types = {name: spec.type for name, spec in schema.fields.items()}
-    templates = [one.partition] if one.sort is None else [one.partition, one.sort]
+    local = isinstance(one, LSI)
+    partition = _partition_of(schema, where) if isinstance(one, LSI) else one.partition
+    templates = [partition] if one.sort is None else [partition, one.sort]
     for template in templates:
         template.check(where, types)
-    for name in one.fields:
+    shape = KeyShape(partition, one.sort, types)
+    for name in shape.fields:
         if not types[name].orderable:
             raise SchemaError(f"{where}: {name!r} has values of several kinds and can't be part of a key")
     for name in one.projection.fields:
         if name not in types:
             raise SchemaError(f"{where}: INCLUDE names no field: {name!r}", hint=nearest(name, types))
     make = by_templates(schema.model, f"{schema.name}, index {one.name}", templates)
-    shape = KeyShape(one.partition, one.sort, types)
-    return IndexSpec(one.name, make, one.sort is not None, one.projection, shape, schema.key_fields)
+    return IndexSpec(one.name, make, one.sort is not None, one.projection, shape, schema.key_fields, local)
+
+
+def _partition_of(schema: ModelSchema, where: str) -> Template:
+    """The partition template of the primary key, which rows share; SchemaError if there is none."""
+    if schema.template is None or schema.template.sort is None:
+        raise SchemaError(
+            f"{where} is another order of the rows of a partition, and {schema.name} has none with several rows",
+            model=schema.model,
+            hint="Meta.key = Key(partition=..., sort=...) makes partitions; or use GSI(...)",
+        )
+    return schema.template.partition
 
 
 def _by_methods(schema: ModelSchema) -> Iterator[IndexSpec]:

@@ -17,6 +17,7 @@ from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue
 
@@ -124,6 +125,14 @@ class PlannedBackend(Backend):
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
         return None
 
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
+        """The rows of these models in the partition of this text, in the order of their sort texts.
+
+        The plan answers `Rows` of (position of the model, row), whether they may be seen or not; None: the kernel asks
+        the models one by one.
+        """
+        return None
+
     def prepare(self, bound: Bound) -> Any:
         """What this backend wants to keep in `bound.native`, made once at bind."""
         return None
@@ -197,9 +206,20 @@ class PlannedBackend(Backend):
         return Transaction(self)
 
     def initialize(self, *models: type[Any]) -> None:
-        asked = [self.bound(model) for model in models or binding.models_of(self)]
-        beside = [self.bound(model) for bound in asked for model in bound.chain.side_models]
-        self.initialize_bound(list(dict.fromkeys([*asked, *beside])))
+        self.initialize_bound(self._with_beside(models))
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend what these models need; nothing by default."""
+
+    def drift(self, *models: type[Any]) -> list[Drift]:
+        return self.drift_bound(self._with_beside(models))
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        """What in the store is not as these models declare it; nothing by default. Never writes."""
+        return []
+
+    def _with_beside(self, models: Sequence[type[Any]]) -> list[Bound]:
+        """These models (default: all of this backend), and those whose rows extensions write beside theirs."""
+        asked = [self.bound(model) for model in models or binding.models_of(self)]
+        beside = [self.bound(model) for bound in asked for model in bound.chain.side_models]
+        return list(dict.fromkeys([*asked, *beside]))

@@ -11,5 +11,6 @@ except ImportError as missing:
 
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.backend import DynamoDBBackend
+from mixstore_backends.dynamodb.options import Provisioned, TableOptions
 
-__all__ = ["DynamoDBAdapter", "DynamoDBBackend"]
+__all__ = ["DynamoDBAdapter", "DynamoDBBackend", "Provisioned", "TableOptions"]

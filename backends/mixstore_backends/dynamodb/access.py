@@ -37,7 +37,7 @@ class Access:
     keys: those of GetItem and BatchGetItem. partitions: the key conditions of Query, one a request. said: the terms
     that these say exactly. descending: which way the sort keys are walked if that gives the asked order, None if it
     does not. start: the key after which to go on. ties: what is left to sort among rows that come next to each other.
-    bounded: whether it is less than whole partitions. exact: whether it is single sort keys.
+    bounded: whether it is less than the model's rows in whole partitions. exact: whether it is single sort keys.
     """
 
     operation: str
@@ -79,7 +79,8 @@ def _is_all(index: Index, way: Access, query: Query) -> bool:
 def _worth(access: Access) -> tuple[bool, ...]:
     """What makes one way better than another: rows that need not be read, then whole and fresh rows, then order."""
     whole = access.secondary is None or access.secondary.whole
-    return (access.exact, access.bounded, whole, access.secondary is None, access.descending is not None)
+    fresh = access.secondary is None or access.secondary.local
+    return (access.exact, access.bounded, whole, fresh, access.descending is not None)
 
 
 def _scan(index: Index | None = None) -> Access:
@@ -167,12 +168,12 @@ def _by_partition(table: Table, query: Query, told: tuple[Expr, ...]) -> Access 
 def _shaped(
     shape: KeyShape, attributes: Sequence[str], told: tuple[Expr, ...], constant: str | None = None
 ) -> tuple[list[KeyText], bool, bool] | None:
-    """The key conditions, whether they are less than partitions, and whether they are single keys."""
+    """The key conditions, whether they are less than all rows of it there, and whether they are single."""
     conditions = shape.conditions(told)
     if not conditions:
         return None
     texts = [_text_of(one, attributes, constant) for one in conditions]
-    return texts, any(one.bounded for one in conditions), all(one.exact for one in conditions)
+    return texts, any(shape.narrows(one) for one in conditions), all(one.exact for one in conditions)
 
 
 def _text_of(condition: KeyCondition, attributes: Sequence[str], constant: str | None) -> KeyText:

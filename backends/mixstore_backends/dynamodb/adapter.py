@@ -67,6 +67,8 @@ class DynamoDBAdapter(CompiledAdapter):
     def index_attributes(self, spec: IndexSpec) -> tuple[str, ...]:
         """The attributes that hold the key of an index."""
         names = tuple([name.replace(INDEX_PLACE, spec.name) for name in self._index_attributes])
+        if spec.local:
+            return self.partition, *names[1:]
         return names if spec.has_sort else names[:1]
 
     def model_to_storage(self, instance: Any) -> dict[str, Any]:

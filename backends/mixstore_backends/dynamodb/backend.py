@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mixstore.backend import Capability
+from mixstore.binding import models_of
 from mixstore.errors import ConfigurationError, UnsupportedOperationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
 from mixstore_backends.dynamodb import batching, errors, queries, units
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
+from mixstore_backends.dynamodb.changing import DropIndex, Initialize
 from mixstore_backends.dynamodb.clients import client_of
+from mixstore_backends.dynamodb.collecting import collect
+from mixstore_backends.dynamodb.drift import Compare
 from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
+from mixstore_backends.dynamodb.options import NO_OPTIONS, URL_OPTIONS, TableOptions, options_of_url, truth_of
 from mixstore_backends.dynamodb.reindexing import Reindex
-from mixstore_backends.dynamodb.tables import Initialize, Wanted
+from mixstore_backends.dynamodb.tables import Wanted
 from mixstore_backends.dynamodb.transport import Transport
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
 
-OPTIONS = ("region", "endpoint", "consistent")
+OPTIONS = ("region", "endpoint", "consistent", *URL_OPTIONS, "read", "write")
 
 
 class DynamoDBBackend(PlannedBackend):
@@ -31,6 +37,7 @@ class DynamoDBBackend(PlannedBackend):
     table_name: of the table; `{entity}` in it stands for the entity's name. client: a low-level client of botocore or
     boto3, used as it is; otherwise one is made of the session, region and endpoint at the first request.
     consistent: whether reads of the table see all writes before them, for twice the price; indexes never promise it.
+    table: what `initialize()` sees to beside keys and indexes: billing, stream, backups, tags.
     """
 
     backend_name = errors.NAME
@@ -48,16 +55,22 @@ class DynamoDBBackend(PlannedBackend):
         region_name: str | None = None,
         endpoint_url: str | None = None,
         consistent: bool = True,
+        table: TableOptions | None = None,
     ) -> None:
         if adapter is not None and not isinstance(adapter, DynamoDBAdapter):
             raise ConfigurationError(f"the adapter of DynamoDB is a DynamoDBAdapter, not a {type(adapter).__name__}")
         if not isinstance(table_name, str) or not table_name:
             raise ConfigurationError(f"{table_name!r} can't be the name of a table", backend=errors.NAME)
+        if table is not None and not isinstance(table, TableOptions):
+            raise ConfigurationError(
+                f"table takes TableOptions(...), not a {type(table).__name__}", backend=errors.NAME
+            )
         if client is not None and (session is not None or region_name is not None or endpoint_url is not None):
             raise ConfigurationError("a client knows its session, region and endpoint: give it, or these")
         super().__init__(adapter or DynamoDBAdapter())
         self.table_name = table_name
         self.consistent = consistent
+        self.options = table or NO_OPTIONS
         self._client = client
         self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)
         self._transport: Transport | None = None
@@ -66,7 +79,10 @@ class DynamoDBBackend(PlannedBackend):
 
     @classmethod
     def from_url(cls, url: str) -> DynamoDBBackend:
-        """`dynamodb://table?region=eu-west-1&endpoint=http://localhost:8000`; `?consistent=false` reads for less."""
+        """`dynamodb://table?region=eu-west-1&endpoint=http://localhost:8000`; `?consistent=false` reads for less.
+
+        Of TableOptions, a URL can say billing or read and write, stream, point_in_time_recovery, deletion_protection.
+        """
         parts = urlsplit(url)
         if not parts.netloc or parts.path.strip("/") or parts.fragment or parts.username or parts.port:
             raise ConfigurationError(f"{url!r} names no table", hint="dynamodb://table?region=eu-west-1")
@@ -74,14 +90,12 @@ class DynamoDBBackend(PlannedBackend):
         for name in options:
             if name not in OPTIONS:
                 raise ConfigurationError(f"{url!r}: there is no option {name!r}", hint=nearest(name, OPTIONS))
-        consistent = options.get("consistent", "true").lower()
-        if consistent not in ("true", "false"):
-            raise ConfigurationError(f"{url!r}: consistent is true or false, not {consistent!r}")
         return cls(
             unquote(parts.netloc),
             region_name=options.get("region") or None,
             endpoint_url=options.get("endpoint") or None,
-            consistent=consistent == "true",
+            consistent=truth_of(url, "consistent", options.get("consistent", "true")),
+            table=options_of_url(url, options),
         )
 
     @property
@@ -132,14 +146,39 @@ class DynamoDBBackend(PlannedBackend):
 
         Rows that were there before an index get their place in it, which reads all rows of the model.
         """
-        tables: dict[str, list[Table]] = {}
-        for bound in bounds:
-            tables.setdefault(bound.native.name, []).append(bound.native)
-        for name, some in tables.items():
-            added = self.execute(Initialize(Wanted(some), self._ttl.get(name)))
+        for wanted, some in self._wanted(bounds):
+            added = self.execute(Initialize(wanted))
             for table in some if added else ():
                 if not table.indexes.keys().isdisjoint(added):
                     self.execute(Reindex(table))
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        """What of the tables of these models is not as declared; asks for descriptions alone."""
+        found: list[Drift] = []
+        for wanted, some in self._wanted(bounds):
+            known = {name for table in self._sharing(some[0]) for name in table.indexes}
+            found += self.execute(Compare(wanted, known))
+        return found
+
+    def drop_index(self, model_class: type[Any], name: str) -> bool:
+        """Drop a secondary index of the model's table and wait for it; False if it is not there.
+
+        ConfigurationError if a model of this backend declares it, unless what is there is not as declared.
+        """
+        table = self.bound(model_class).native
+        return bool(self.execute(DropIndex(Wanted(self._sharing(table)), name)))
+
+    def _wanted(self, bounds: Sequence[Bound]) -> list[tuple[Wanted, list[Table]]]:
+        """What each table of these models should be."""
+        tables: dict[str, list[Table]] = {}
+        for bound in bounds:
+            tables.setdefault(bound.native.name, []).append(bound.native)
+        return [(Wanted(some, self.options, self._ttl.get(name)), some) for name, some in tables.items()]
+
+    def _sharing(self, table: Table) -> list[Table]:
+        """All models of this backend in the same table."""
+        every = [self.bound(model).native for model in models_of(self)]
+        return list(dict.fromkeys(one for one in (table, *every) if one.name == table.name))
 
     def reindex(self, model_class: type[Any]) -> int:
         """Put right the keys of all rows in the indexes of a model; how many rows were not right.
@@ -160,6 +199,9 @@ class DynamoDBBackend(PlannedBackend):
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         self._refuse_search(bound, query)
         return queries.count(bound.native, query, self.consistent)
+
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Plan | None:
+        return collect([bound.native for bound in bounds], partition, self.consistent)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return units.plan_of(writes)

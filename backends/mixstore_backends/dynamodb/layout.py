@@ -26,15 +26,18 @@ ENTITY_PLACE = "{entity}"
 class Index:
     """One secondary index: the attributes of its key, and what makes them.
 
-    whole: whether it holds whole rows; of others, the rows are read from the table.
+    whole: whether it holds whole rows; of others, the rows are read from the table. local: whether its partitions are
+    those of the table, so that it is made with it and reads as freshly. own: the attributes that are not the table's.
     """
 
-    __slots__ = ("attributes", "name", "spec", "whole")
+    __slots__ = ("attributes", "local", "name", "own", "spec", "whole")
 
     def __init__(self, spec: IndexSpec, attributes: tuple[str, ...]) -> None:
         self.name = spec.name
         self.spec = spec
         self.attributes = attributes
+        self.local = spec.local
+        self.own = attributes[1:] if spec.local else attributes
         self.whole = spec.projected is None
 
 
@@ -62,7 +65,7 @@ class Table:
             for name, spec in schema.fields.items()
         }
         self.refused_in_filters = frozenset(self.key_attributes) & self.columns.keys()
-        of_indexes = [name for index in self.indexes.values() for name in index.attributes]
+        of_indexes = [name for index in self.indexes.values() for name in index.own]
         of_entity = () if self.entity is None else (adapter.entity,)
         self.own_attributes = frozenset((*self.key_attributes, *of_entity, *of_indexes, *schema.hidden_key))
         self.writes_itself = type(adapter).model_to_storage is not DynamoDBAdapter.model_to_storage
@@ -110,7 +113,8 @@ class Table:
             for name, part in zip(index.attributes, key or (), strict=False):
                 if not part:
                     break  # an empty text can't be a key, so the row is not in the index
-                made[name] = {"S": part}
+                if name in index.own:
+                    made[name] = {"S": part}
         return made
 
     # -- items ------------------------------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from mixstore.errors import QueryError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, sort_key, terms
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.dynamodb.access import Access, choose
+from mixstore_backends.dynamodb.clients import CONNECTIONS
 from mixstore_backends.dynamodb.compiler import NO_FILTER, Where
 from mixstore_backends.dynamodb.placeholders import Placeholders
 from mixstore_backends.dynamodb.reading import read_keys
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from mixstore_backends.dynamodb.wire import Wire
 
 Key = dict[str, "Wire"]
+MOST_SEGMENTS = 1_000_000
 LARGEST_PAGE = 1000
 """How many items are looked at for one page, when few are wanted and some may be filtered out."""
 _HELPED = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "between", "startswith"})
@@ -156,6 +160,72 @@ class Find(QueryPlan):
         ], held
 
 
+class Segments(Find):
+    """A scan whose segments are read at once, a thread each; `starts` has those of which more is to be read."""
+
+    __slots__ = ("starts",)
+
+    def __init__(self, find: Find, requests: list[Any], starts: dict[int, Key | None]) -> None:
+        super().__init__(find.table, find.access, NO_FILTER, requests, find.consistent)
+        self.request = requests
+        self.pushed, self.residual = find.pushed, find.residual
+        self.starts = starts
+
+    @classmethod
+    def of(cls, find: Find, parts: int) -> Segments:
+        """A scan, divided."""
+        request = find.requests[0]
+        requests = [{**request, "Segment": number, "TotalSegments": parts} for number in range(parts)]
+        return cls(find, requests, dict.fromkeys(range(parts)))
+
+    def run(self, transport: Transport) -> Rows:
+        answers = self._answers(transport)
+        rows = [row for answer in answers.values() for row in answer["Items"]]
+        if self.access.secondary is not None and not self.access.secondary.whole:
+            rows = self._by_keys(transport, [{name: row[name] for name in self.table.key_attributes} for row in rows])
+        more = self._rest(answers)
+        if more is not None:
+            more.skip = max(0, self.skip - len(rows))
+        return Rows(rows[self.skip :], more)
+
+    def count(self, transport: Transport) -> int:
+        total = 0
+        more: Segments | None = self
+        while more is not None:
+            answers = more._answers(transport, {"Select": "COUNT"})
+            total += sum(answer["Count"] for answer in answers.values())
+            more = more._rest(answers)
+        return total
+
+    def _answers(self, transport: Transport, also: dict[str, Any] | None = None) -> dict[int, Any]:
+        """A page of each segment that is not at its end."""
+
+        def ask(pair: tuple[int, Key | None]) -> dict[str, Any]:
+            one = Find(self.table, self.access, NO_FILTER, [self.requests[pair[0]]], self.consistent)
+            one.start, one.size = pair[1], self.size
+            return one._ask(transport, also)
+
+        with ThreadPoolExecutor(min(len(self.starts), CONNECTIONS)) as pool:
+            return dict(zip(self.starts, pool.map(ask, self.starts.items()), strict=True))
+
+    def _rest(self, answers: dict[int, Any]) -> Segments | None:
+        starts = {number: answer.get("LastEvaluatedKey") for number, answer in answers.items()}
+        left = {number: start for number, start in starts.items() if start is not None}
+        if not left:
+            return None
+        more = Segments(self, self.requests, left)
+        more.size = None if self.size is None else min(4 * self.size, LARGEST_PAGE)
+        return more
+
+
+def segments_of(query: Query) -> int:
+    """How many segments `query.option(segments=...)` asks a scan to be read in. QueryError for no such number."""
+    asked = query.options.get("segments", 1)
+    if type(asked) is not int or not 1 <= asked <= MOST_SEGMENTS:
+        raise QueryError(f"segments is a number from 1 to {MOST_SEGMENTS}, not {asked!r}", model=query.model)
+    return asked
+
+
 class Count(QueryPlan):
     """How many rows match."""
 
@@ -207,10 +277,11 @@ def _find(table: Table, query: Query, consistent: bool) -> Find:
         plan.request = requests[0] if requests else None
         return plan
     left = conjunction(*[term for term in told if term not in access.said])
-    fresh = consistent and access.secondary is None
+    fresh = consistent and (access.secondary is None or access.secondary.local)
     if access.operation == "Scan":
         where, request = _request(table, access, left, fresh, None)
-        return Find(table, access, where, [request], consistent)
+        scan, parts = Find(table, access, where, [request], consistent), segments_of(query)
+        return scan if parts == 1 else Segments.of(scan, parts)
     made = [_request(table, access, left, fresh, write) for write in access.partitions]
     return Find(table, access, made[0][0], [request for _, request in made], consistent)
 
@@ -258,7 +329,8 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
     if plan.operation == "Query" and len(plan.requests) > 1:
         notes.append(f"{len(plan.requests)} requests, one a partition")
     if index is not None:
-        notes.append("an index is read eventually consistent")
+        if not index.local:
+            notes.append("an index is read eventually consistent")
         if not index.whole:
             notes.append(f"{index.name} does not hold whole rows: they are read from the table by BatchGetItem")
     if plan.access.ties is not None:

@@ -57,7 +57,7 @@ class Reindex(Plan):
         """The update that gives the row its keys in the indexes; None if it has them."""
         table = self.table
         right = table.index_items(table.bound.values_from_row(row), lenient=True)
-        names = [name for index in table.indexes.values() for name in index.attributes]
+        names = [name for index in table.indexes.values() for name in index.own]
         wrong = [name for name in names if row.get(name) != right.get(name)]
         if not wrong:
             return None

@@ -1,44 +1,49 @@
-"""Tables: made of the models that are bound, grown by indexes, with an expiry attribute if an extension wants one."""
+"""What a table should be, made of its models; and what one that is there has in common with that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixstore.errors import BackendTimeoutError, ConfigurationError, SchemaError
-from mixstore.planned import Plan
-from mixstore_backends.dynamodb.errors import NAME
+from mixstore.errors import SchemaError
+from mixstore_backends.dynamodb.options import NO_OPTIONS, TableOptions
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
 
-WAIT = 1.0
-"""Seconds between two looks at a table that is being made or changed."""
-PATIENCE = 1800
-"""How many looks before it is given up: filling a new index can take long."""
 MOST_INDEXES = 20
+MOST_LOCAL_INDEXES = 5
 
 
 class Wanted:
-    """What a table should be: the key, the attributes that keys and indexes are made of, the indexes."""
+    """What a table should be: the key, the attributes that keys and indexes are made of, the indexes, its options.
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    indexes, local: as requests describe them, by name. users: the models that declare each. ttl: the attribute by
+    which rows expire.
+    """
+
+    def __init__(self, tables: Sequence[Table], options: TableOptions = NO_OPTIONS, ttl: str | None = None) -> None:
         first = tables[0]
         self.name = first.name
+        self.options = options
+        self.ttl = ttl
+        self.models = tuple([table.schema.model for table in tables])
+        self.users: dict[str, tuple[type[Any], ...]] = {}
         self.attributes: dict[str, str] = {}
         self.key = self._key(first.key_attributes, first.keying.types)
         self.indexes: dict[str, dict[str, Any]] = {}
+        self.local: dict[str, dict[str, Any]] = {}
         for table in tables:
             if self._key(table.key_attributes, table.keying.types) != self.key:
                 raise SchemaError(f"{table.schema.name} and {first.schema.name} have other keys in one table")
             for index in table.indexes.values():
                 self._add_index(table, index)
-        if len(self.indexes) > MOST_INDEXES:
-            raise SchemaError(
-                f"the table {self.name!r} would have {len(self.indexes)} indexes, and {MOST_INDEXES} is the most",
-                hint="models of a single table can share an index: give theirs the same name",
-            )
+        for kind, found, most in (("", self.indexes, MOST_INDEXES), ("local ", self.local, MOST_LOCAL_INDEXES)):
+            if len(found) > most:
+                raise SchemaError(
+                    f"the table {self.name!r} would have {len(found)} {kind}indexes, and {most} is the most",
+                    hint="models of a single table can share an index: give theirs the same name",
+                )
 
     def _key(self, names: Sequence[str], types: Sequence[str]) -> list[dict[str, str]]:
         self.attributes.update(zip(names, types, strict=True))
@@ -48,14 +53,16 @@ class Wanted:
     def _add_index(self, table: Table, index: Any) -> None:
         key = self._key(index.attributes, ("S",) * len(index.attributes))
         made = {"IndexName": index.name, "KeySchema": key, "Projection": self._projection(table, index)}
-        other = self.indexes.setdefault(index.name, made)
-        if other["KeySchema"] != key:
+        mine, others = (self.local, self.indexes) if index.local else (self.indexes, self.local)
+        other = mine.setdefault(index.name, made)
+        if other["KeySchema"] != key or index.name in others:
+            kinds = "one of them local" if index.name in others else "one with a sort key and one without"
             raise SchemaError(
-                f"{table.schema.name}: another model has an index {index.name!r} in the table {self.name!r}, "
-                "one with a sort key and one without",
+                f"{table.schema.name}: another model has an index {index.name!r} in the table {self.name!r}, {kinds}",
                 model=table.schema.model,
-                hint="give both a sort key, or one another name",
+                hint="give both the same kind and a sort key, or one another name",
             )
+        self.users[index.name] = (*self.users.get(index.name, ()), table.schema.model)
         other["Projection"] = _both(other["Projection"], made["Projection"])
 
     def _projection(self, table: Table, index: Any) -> dict[str, Any]:
@@ -71,20 +78,22 @@ class Wanted:
             "TableName": self.name,
             "KeySchema": self.key,
             "AttributeDefinitions": self.definitions(self.attributes),
-            "BillingMode": "PAY_PER_REQUEST",
+            **self.options.create_request(),
         }
         if self.indexes:
-            request["GlobalSecondaryIndexes"] = list(self.indexes.values())
+            request["GlobalSecondaryIndexes"] = [{**one, **self.options.capacity} for one in self.indexes.values()]
+        if self.local:
+            request["LocalSecondaryIndexes"] = list(self.local.values())
         return request
 
-    def index_request(self, name: str) -> dict[str, Any]:
-        """UpdateTable, for one more index."""
+    def index_request(self, name: str, capacity: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateTable, for one more index; `capacity` is what an index of a table with provisioned capacity needs."""
         index = self.indexes[name]
         used = [part["AttributeName"] for part in (*self.key, *index["KeySchema"])]
         return {
             "TableName": self.name,
             "AttributeDefinitions": self.definitions(used),
-            "GlobalSecondaryIndexUpdates": [{"Create": index}],
+            "GlobalSecondaryIndexUpdates": [{"Create": {**index, **capacity}}],
         }
 
     def definitions(self, names: Any) -> list[dict[str, str]]:
@@ -100,99 +109,40 @@ def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {"ProjectionType": "INCLUDE", "NonKeyAttributes": names} if names else {"ProjectionType": "KEYS_ONLY"}
 
 
-class Initialize(Plan):
-    """Make the table, or what it lacks: indexes one at a time, then the expiry attribute."""
-
-    __slots__ = ("ttl", "wanted")
-
-    def __init__(self, wanted: Wanted, ttl: str | None) -> None:
-        self.wanted = wanted
-        self.ttl = ttl
-
-    def run(self, transport: Transport) -> list[str]:
-        """Make it so; the indexes that a table which was there has got."""
-        wanted, added = self.wanted, list[str]()
-        found = described(transport, wanted.name)
-        if found is None:
-            if not _created(transport, wanted):
-                found = described(transport, wanted.name)
-            _wait(transport, wanted.name)
-        if found is not None:
-            _check(found, wanted)
-            added = self._grow(transport, found)
-        if self.ttl is not None:
-            self._expire(transport, self.ttl)
-        return added
-
-    def _grow(self, transport: Transport, found: dict[str, Any]) -> list[str]:
-        there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
-        added = [name for name in self.wanted.indexes if name not in there]
-        for name in added:
-            _wait(transport, self.wanted.name)
-            transport.call("update_table", self.wanted.name, self.wanted.index_request(name))
-        _wait(transport, self.wanted.name)
-        return added
-
-    def _expire(self, transport: Transport, attribute: str) -> None:
-        table = self.wanted.name
-        told = transport.call("describe_time_to_live", table, {"TableName": table})["TimeToLiveDescription"]
-        now = told.get("AttributeName")
-        if told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
-            if now != attribute:
-                raise ConfigurationError(
-                    f"rows of the table {table!r} expire by {now!r}, not by {attribute!r}",
-                    backend=NAME,
-                    hint="a table has one such attribute; change the option of the extension, or the table",
-                )
-            return
-        wanted = {"Enabled": True, "AttributeName": attribute}
-        transport.call("update_time_to_live", table, {"TableName": table, "TimeToLiveSpecification": wanted})
+# -- beside a table that is there ----------------------------------------------------------------------------------
 
 
-def described(transport: Transport, name: str) -> dict[str, Any] | None:
-    """What DynamoDB says of a table; None if it is not there."""
-    try:
-        found: dict[str, Any] = transport.call("describe_table", name, {"TableName": name})["Table"]
-    except ConfigurationError:
-        return None
-    return found
+def same_key(wanted: Wanted, key: Iterable[Mapping[str, str]], found: Mapping[str, Any], real: Any) -> bool:
+    """Whether a key of the table, or of an index, is the wanted one. `found` describes the table."""
+    types = types_of(found)
+    asked = [(one["AttributeName"], one["KeyType"]) for one in key]
+    there = [(one["AttributeName"], one["KeyType"]) for one in real]
+    return sorted(asked) == sorted(there) and all(types.get(name) == wanted.attributes[name] for name, _ in asked)
 
 
-def _created(transport: Transport, wanted: Wanted) -> bool:
-    """Whether this made the table; False if somebody else did at the same moment."""
-    return transport.attempt_creation(wanted.name, wanted.create_request())
+def types_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """The types of the attributes of keys and indexes."""
+    return {one["AttributeName"]: one["AttributeType"] for one in found.get("AttributeDefinitions", ())}
 
 
-def _check(found: dict[str, Any], wanted: Wanted) -> None:
-    """ConfigurationError if the table that is there has another key."""
-    there = [(one["AttributeName"], one["KeyType"]) for one in found["KeySchema"]]
-    types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
-    for one in wanted.key:
-        name = one["AttributeName"]
-        if (
-            (name, one["KeyType"]) not in there
-            or len(there) != len(wanted.key)
-            or types[name] != wanted.attributes[name]
-        ):
-            told = ", ".join(f"{part} ({types[part]}, {role})" for part, role in there)
-            asked = ", ".join(
-                f"{part['AttributeName']} ({wanted.attributes[part['AttributeName']]}, {part['KeyType']})"
-                for part in wanted.key
-            )
-            raise ConfigurationError(
-                f"the table {wanted.name!r} has another key: {told} instead of {asked}",
-                backend=NAME,
-                hint="DynamoDBAdapter(partition=..., sort=...) names the attributes; or use another table",
-            )
+def holds(real: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a projection holds all that another does."""
+    if real["ProjectionType"] == "ALL" or asked["ProjectionType"] == "KEYS_ONLY":
+        return True
+    return asked["ProjectionType"] != "ALL" and set(real.get("NonKeyAttributes", ())) >= set(asked["NonKeyAttributes"])
 
 
-def _wait(transport: Transport, name: str) -> None:
-    """Wait until the table and its indexes can be used."""
-    for _ in range(PATIENCE):
-        found = described(transport, name)
-        if found is not None and found.get("TableStatus", "ACTIVE") == "ACTIVE":
-            indexes = found.get("GlobalSecondaryIndexes", ())
-            if all(one.get("IndexStatus", "ACTIVE") == "ACTIVE" for one in indexes):
-                return
-        transport.pause(WAIT)
-    raise BackendTimeoutError(f"the table {name!r} is still being made", backend=NAME, hint="initialize() again later")
+def key_told(key: Iterable[Mapping[str, str]], types: Mapping[str, str]) -> str:
+    """`pk (S, HASH), sk (S, RANGE)`."""
+    return ", ".join(f"{one['AttributeName']} ({types.get(one['AttributeName'])}, {one['KeyType']})" for one in key)
+
+
+def projection_told(projection: Mapping[str, Any]) -> str:
+    """`ALL`, `KEYS_ONLY` or `INCLUDE(name, other)`."""
+    names = ", ".join(projection.get("NonKeyAttributes", ()))
+    return f"INCLUDE({names})" if names else str(projection["ProjectionType"])
+
+
+def index_told(index: Mapping[str, Any], types: Mapping[str, str]) -> str:
+    """An index in one line."""
+    return f"{key_told(index['KeySchema'], types)}, {projection_told(index['Projection'])}"

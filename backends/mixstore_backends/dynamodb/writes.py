@@ -230,7 +230,7 @@ def changes_of(table: Table, write: Write, basis: Any = UNREAD) -> dict[str, Wir
     if touched:
         items = table.index_items(_values_after(table, write, basis))
         for index in touched:
-            made.update({name: items.get(name) for name in index.attributes})
+            made.update({name: items.get(name) for name in index.own})
     return made
 
 

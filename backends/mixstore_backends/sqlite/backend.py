@@ -12,13 +12,14 @@ from mixstore.adapter import decode_one, straight_line
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
-from mixstore_backends.sqlite import ddl, errors, queries, units
+from mixstore_backends.sqlite import ddl, drift, errors, queries, units
 from mixstore_backends.sqlite.adapter import SQLiteAdapter
 from mixstore_backends.sqlite.connections import MEMORY, Connections
 from mixstore_backends.sqlite.layout import Table, adapts_by_itself
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue, Operation, Write
 
@@ -126,6 +127,17 @@ class SQLiteBackend(PlannedBackend):
         """Create or extend the table of each model, each in a transaction of its own."""
         for bound in bounds:
             self.execute(_Initialize(bound.native))
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        """What of the tables of these models is not as declared, over a connection that can't write."""
+        tables = [bound.native for bound in bounds]
+        try:
+            if not self._shared:
+                return drift.of_file(self.path, self._connections.timeout, tables)
+            with self._connections.lock:
+                return drift.found(self._connections.get(), tables)
+        except sqlite3.Error as error:
+            raise errors.translated(error, self.path) from error
 
     # -- compiling -------------------------------------------------------------------------------------------------
 

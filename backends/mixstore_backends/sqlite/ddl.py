@@ -129,7 +129,45 @@ def holding(table: Table) -> str:
     return " WHERE " + parts[0] + "".join(f"{text}{part}" for text, part in zip(literals, parts[1:], strict=True))
 
 
+def wanted_indexes(table: Table) -> dict[str, str]:
+    """The statements of all indexes, by name."""
+    wanted = {name: create_index(table, field) for field, name in table.index_names.items()}
+    return {**wanted, **{one.name: create_key_index(table, one) for one in table.key_indexes.values()}}
+
+
 # -- in the database -----------------------------------------------------------------------------------------------
+
+
+def columns_there(connection: sqlite3.Connection, table: Table) -> dict[str, Found]:
+    """The columns that the table has, by name; none if it is not there."""
+    rows = connection.execute(f"PRAGMA table_xinfo({table.sql})").fetchall()
+    return {row[1]: Found(row[1], row[2], bool(row[3]), row[4] is not None, bool(row[5])) for row in rows}
+
+
+def indexes_there(connection: sqlite3.Connection, table: Table) -> dict[str, str]:
+    """The statements of the indexes that mixstore has made for the table, by name."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL", (table.name,)
+    )
+    ours = tuple(f"{kind}_{table.name}." for kind in ("ix", "ux", "gx"))
+    wanted = wanted_indexes(table)
+    return {name: sql for name, sql in rows.fetchall() if name.startswith(ours) or name in wanted}
+
+
+def other_key(connection: sqlite3.Connection, table: Table, there: dict[str, Found]) -> list[str] | None:
+    """The columns of the key of the table that is there, if they are not those of the model."""
+    wanted = [column.name for column in table.keys]
+    rowids = [found.name for found in there.values() if found.key]
+    keys = [rowids]
+    for name, unique, origin in connection.execute(
+        'SELECT name, "unique", origin FROM pragma_index_list(?)', (table.name,)
+    ).fetchall():
+        if unique and origin in ("u", "pk"):
+            keys.append([row[0] for row in connection.execute("SELECT name FROM pragma_index_info(?)", (name,))])
+    own_rowid = table.rowid.name if table.rowid is not None else ROWID
+    if wanted in keys and rowids == [own_rowid]:
+        return None
+    return next((key for key in keys if key and key != [ROWID]), rowids)
 
 
 def initialize(connection: sqlite3.Connection, table: Table) -> None:
@@ -155,8 +193,7 @@ class _Migration:
     def __init__(self, connection: sqlite3.Connection, table: Table) -> None:
         self.connection = connection
         self.table = table
-        rows = connection.execute(f"PRAGMA table_xinfo({table.sql})").fetchall()
-        self.there = {row[1]: Found(row[1], row[2], bool(row[3]), row[4] is not None, bool(row[5])) for row in rows}
+        self.there = columns_there(connection, table)
         self.empty = connection.execute(f"SELECT 1 FROM {table.sql} LIMIT 1").fetchone() is None
 
     def run(self) -> None:
@@ -176,21 +213,11 @@ class _Migration:
         _refuse(self.table, problem, hint)
 
     def _check_key(self) -> None:
-        wanted = [column.name for column in self.table.keys]
-        rowids = [found.name for found in self.there.values() if found.key]
-        keys = [rowids]
-        for name, unique, origin in self.connection.execute(
-            'SELECT name, "unique", origin FROM pragma_index_list(?)', (self.table.name,)
-        ).fetchall():
-            if unique and origin in ("u", "pk"):
-                keys.append(
-                    [row[0] for row in self.connection.execute("SELECT name FROM pragma_index_info(?)", (name,))]
-                )
-        own_rowid = self.table.rowid.name if self.table.rowid is not None else ROWID
-        if wanted not in keys or rowids != [own_rowid]:
-            told = next((key for key in keys if key and key != [ROWID]), rowids)
+        told = other_key(self.connection, self.table, self.there)
+        if told is not None:
+            wanted = ", ".join(column.name for column in self.table.keys)
             self._refuse(
-                f"its key is ({', '.join(told)}), the model's is ({', '.join(wanted)})",
+                f"its key is ({', '.join(told)}), the model's is ({wanted})",
                 "export the rows, drop the table, initialize() and import them; or give the model another Meta.entity",
             )
 
@@ -272,18 +299,9 @@ class _Migration:
 
     def _indexes(self) -> None:
         table = self.table
-        found = self.connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
-            (table.name,),
-        ).fetchall()
-        wanted = {name: create_index(table, field) for field, name in table.index_names.items()}
-        wanted.update({one.name: create_key_index(table, one) for one in table.key_indexes.values()})
-        there = dict(found)
+        wanted, there = wanted_indexes(table), indexes_there(self.connection, table)
         for name in list(there):
-            stale = name not in wanted and name.startswith(
-                tuple(f"{kind}_{table.name}." for kind in ("ix", "ux", "gx"))
-            )
-            if stale or (name in wanted and _differs(name, there[name], wanted[name])):
+            if name not in wanted or differs(name, there[name], wanted[name]):
                 self.connection.execute(f"DROP INDEX {quoted(name)}")
                 del there[name]
         fields = {name: field for field, name in table.index_names.items()}
@@ -320,7 +338,7 @@ class _Migration:
             self.connection.execute(statement)
 
 
-def _differs(name: str, there: str, wanted: str) -> bool:
+def differs(name: str, there: str, wanted: str) -> bool:
     """Whether an index is of other columns or of other rows than it is to be."""
     return there.partition(quoted(name))[2] != wanted.partition(quoted(name))[2]
 

@@ -10,6 +10,7 @@ import typer
 
 from mixstore.cli.importing import path_of
 from mixstore.cli.inspection import Inspection, inspect
+from mixstore.cli.live import Live, backend_label, compare
 from mixstore.cli.screen import INDENT, Screen, grid
 
 if TYPE_CHECKING:
@@ -22,25 +23,37 @@ Modules = Annotated[
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable: an object with `models` and `mistakes`.")]
+LiveToo = Annotated[bool, typer.Option("--live", help="Ask the stores, too, how they differ from the models.")]
 
 
-def check(modules: Modules = None, as_json: AsJson = False) -> None:
+def check(modules: Modules = None, as_json: AsJson = False, live: LiveToo = False) -> None:
     """Bind every model, show its chain, and report all mistakes in modules, plugins, settings and models.
 
-    Besides the modules, those of the models in the config's [models] are looked at. No store is asked anything.
-    Exit code 1 if there is a mistake.
+    Besides the modules, those of the models in the config's [models] are looked at. No store is asked anything, unless
+    --live compares what is there with what is declared; nothing is ever written. Exit code 1 if there is a mistake or a
+    difference.
     """
     found = inspect(modules or [])
+    stores = compare(found.bounds) if live else None
     if as_json:
-        typer.echo(json.dumps(_as_object(found), indent=2, ensure_ascii=False))
-        raise typer.Exit(1 if found.mistakes else 0)
-    screen = Screen()
+        typer.echo(json.dumps(_as_object(found, stores), indent=2, ensure_ascii=False))
+        raise typer.Exit(1 if found.mistakes or (stores and (stores.drift or stores.mistakes)) else 0)
+    _show(Screen(), found, stores)
+
+
+def _show(screen: Screen, found: Inspection, stores: Live | None) -> None:
     for bound in found.bounds:
         _show_chain(screen, bound)
     found.show_mistakes(screen)
     wrong = len(found.mistakes)
-    mistakes = f"{wrong} mistake{'' if wrong == 1 else 's'}"
-    summary = f"{len(found.bounds)} model{'' if len(found.bounds) == 1 else 's'} bound, {mistakes}"
+    summary = f"{_many(len(found.bounds), 'model')} bound, "
+    if stores is None:
+        summary += _many(wrong, "mistake")
+    else:
+        stores.show(screen)
+        wrong += len(stores.mistakes)
+        summary += f"{_many(wrong, 'mistake')}, {_many(len(stores.drift), 'difference')}"
+        wrong += len(stores.drift)
     screen.show()
     if wrong:
         screen.bad(summary)
@@ -50,7 +63,11 @@ def check(modules: Modules = None, as_json: AsJson = False) -> None:
         screen.show("Name the modules that define the models: mixstore check app.models")
 
 
-def _as_object(found: Inspection) -> dict[str, Any]:
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _as_object(found: Inspection, stores: Live | None) -> dict[str, Any]:
     models = [
         {
             "model": path_of(bound.model),
@@ -59,7 +76,11 @@ def _as_object(found: Inspection) -> dict[str, Any]:
         }
         for bound in found.bounds
     ]
-    return {"models": models, "mistakes": [one._asdict() for one in found.mistakes]}
+    told: dict[str, Any] = {"models": models, "mistakes": [one._asdict() for one in found.mistakes]}
+    if stores is not None:
+        told["mistakes"] += [one._asdict() for one in stores.mistakes]
+        told["drift"] = stores.as_objects()
+    return told
 
 
 def _show_chain(screen: Screen, bound: Bound) -> None:
@@ -73,9 +94,3 @@ def _show_chain(screen: Screen, bound: Bound) -> None:
     else:
         screen.show("no extensions", indent=INDENT)
     screen.show()
-
-
-def backend_label(bound: Bound) -> str:
-    """The kind of backend, and the name that the config gives it; never its URL, which may hold a secret."""
-    kind, name = bound.backend.backend_name, bound.backend.config_name
-    return f"{kind} ({name})" if name else kind

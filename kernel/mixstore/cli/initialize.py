@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from mixstore.cli.check import Modules, backend_label
+from mixstore.cli.check import Modules
 from mixstore.cli.importing import told
 from mixstore.cli.inspection import inspect
+from mixstore.cli.live import backend_label, by_backend, progress
 from mixstore.cli.screen import INDENT, Screen
 from mixstore.errors import MixstoreError
 
@@ -23,11 +24,11 @@ def init(modules: Modules = None) -> None:
         screen.show("No models. Name the modules that define them: mixstore init app.models")
         raise typer.Exit(1)
     failed = False
-    for backend in dict.fromkeys(bound.backend for bound in found.bounds):
-        bounds = [bound for bound in found.bounds if bound.backend is backend]
+    for backend, bounds in by_backend(found.bounds):
         screen.show(backend_label(bounds[0]), style="bold")
         try:
-            backend.initialize(*[bound.model for bound in bounds])
+            with progress(screen):
+                backend.initialize(*[bound.model for bound in bounds])
         except MixstoreError as error:
             failed = True
             screen.bad(told(error), indent=INDENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mixstore.testing.cases.adding import AddingCases
 from mixstore.testing.cases.batch import BatchCases
 from mixstore.testing.cases.chain import ChainCases
+from mixstore.testing.cases.collecting import CollectCases
 from mixstore.testing.cases.concurrency import ConcurrencyCases
 from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.doors import DoorCases
@@ -44,6 +45,7 @@ class BackendConformance(
     AddingCases,
     BatchCases,
     ChainCases,
+    CollectCases,
     ConcurrencyCases,
     CrudCases,
     DoorCases,

@@ -30,6 +30,7 @@ from mixstore.write import Operation, Outcome, Write
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue
 
@@ -126,6 +127,9 @@ class FaultyBackend(PlannedBackend):
             self.wrapped.initialize_bound(bounds)
         else:
             self.wrapped.initialize(*[bound.model for bound in bounds])
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        return self.wrapped.drift(*[bound.model for bound in bounds])
 
     # -- binding and compiling: the wrapped backend's ------------------------------------------------------------------
 

@@ -1,0 +1,221 @@
+"""Tables are made and changed: one step at a time, each waited for, each told to the log `mixstore`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mixstore.errors import BackendError, BackendTimeoutError, ConfigurationError
+from mixstore.planned import Plan
+from mixstore_backends.dynamodb.errors import NAME, code_of
+from mixstore_backends.dynamodb.options import ON_DEMAND
+from mixstore_backends.dynamodb.settings import Setting, differing
+from mixstore_backends.dynamodb.tables import (
+    Wanted,
+    holds,
+    index_told,
+    key_told,
+    projection_told,
+    same_key,
+    types_of,
+)
+
+if TYPE_CHECKING:
+    from mixstore_backends.dynamodb.transport import Transport
+
+WAIT = 1.0
+"""Seconds between two looks at a table that is being made or changed."""
+PATIENCE = 1800
+"""How many looks before it is given up: filling a new index can take long."""
+TOLD = 15
+"""After so many looks it is told what is waited for."""
+LATE = 60
+"""How many attempts to switch on what a table that was just made is not ready for."""
+
+log = logging.getLogger("mixstore")
+
+
+class Initialize(Plan):
+    """Make the table, or what it lacks: indexes one at a time, then its settings."""
+
+    __slots__ = ("wanted",)
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+
+    def run(self, transport: Transport) -> list[str]:
+        """Make it so; the indexes that a table which was there has got."""
+        wanted, added = self.wanted, list[str]()
+        found = described(transport, wanted.name)
+        if found is None:
+            log.info("table %s: making it", wanted.name)
+            if transport.attempt_creation(wanted.name, wanted.create_request()):
+                found = wait(transport, wanted.name)
+                self._set(transport, found)
+                return []
+            found = wait(transport, wanted.name)
+        check(found, wanted)
+        added = self._grow(transport, found)
+        self._set(transport, wait(transport, wanted.name))
+        return added
+
+    def _grow(self, transport: Transport, found: Mapping[str, Any]) -> list[str]:
+        wanted = self.wanted
+        there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
+        added = [name for name in wanted.indexes if name not in there]
+        for number, name in enumerate(added, 1):
+            wait(transport, wanted.name)
+            log.info("table %s: making index %s (%d of %d)", wanted.name, name, number, len(added))
+            transport.call("update_table", wanted.name, wanted.index_request(name, _capacity(found, wanted)))
+        return added
+
+    def _set(self, transport: Transport, found: Mapping[str, Any]) -> None:
+        table = self.wanted.name
+        for one in list(differing(transport, found, self.wanted)):
+            if not one.operation:
+                raise ConfigurationError(
+                    f"the table {table!r}: its {one.what} is {one.real!r}, not {one.declared!r}",
+                    backend=NAME,
+                    hint=one.hint,
+                )
+            log.info("table %s: %s from %s to %s", table, one.what, one.real, one.declared)
+            self._change(transport, one)
+            if one.operation == "update_table":
+                wait(transport, table)
+
+    def _change(self, transport: Transport, one: Setting) -> None:
+        for attempt in range(LATE):
+            try:
+                transport.call(one.operation, self.wanted.name, one.request)
+            except BackendError as error:  # backups of a table that was just made take a moment to be there
+                late = code_of(error.__cause__) == "ContinuousBackupsUnavailableException"
+                if not late or attempt == LATE - 1:
+                    raise
+                transport.pause(WAIT)
+            else:
+                return
+
+
+class DropIndex(Plan):
+    """Drop one index of a table; whether it was there. ConfigurationError if the models declare it as it is."""
+
+    __slots__ = ("index", "wanted")
+
+    def __init__(self, wanted: Wanted, index: str) -> None:
+        self.wanted = wanted
+        self.index = index
+
+    def run(self, transport: Transport) -> bool:
+        name, index = self.wanted.name, self.index
+        found = described(transport, name) or {}
+        local = {one["IndexName"] for one in found.get("LocalSecondaryIndexes", ())}
+        if index in local:
+            raise ConfigurationError(
+                f"the index {index!r} of {name!r} is local: DynamoDB drops it with its table only", backend=NAME
+            )
+        real = next((one for one in found.get("GlobalSecondaryIndexes", ()) if one["IndexName"] == index), None)
+        if real is None:
+            return False
+        users = self.wanted.users.get(index, ())
+        if users and index_problem(self.wanted, self.wanted.indexes.get(index, {}), found, real) is None:
+            raise ConfigurationError(
+                f"the index {index!r} of {name!r} is declared by {', '.join(model.__name__ for model in users)}",
+                backend=NAME,
+                hint="take it from Meta.indexes first, in all programs that use it",
+            )
+        wait(transport, name)
+        log.info("table %s: dropping index %s", name, index)
+        request = {"TableName": name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index}}]}
+        transport.call("update_table", name, request)
+        wait(transport, name)
+        return True
+
+
+def described(transport: Transport, name: str) -> dict[str, Any] | None:
+    """What DynamoDB says of a table; None if it is not there."""
+    try:
+        found: dict[str, Any] = transport.call("describe_table", name, {"TableName": name})["Table"]
+    except ConfigurationError:
+        return None
+    return found
+
+
+def check(found: Mapping[str, Any], wanted: Wanted) -> None:
+    """ConfigurationError if the table that is there has another key, or indexes that its models can't use."""
+    types = types_of(found)
+    if not same_key(wanted, wanted.key, found, found["KeySchema"]):
+        raise ConfigurationError(
+            f"the table {wanted.name!r} has another key: {key_told(found['KeySchema'], types)} "
+            f"instead of {key_told(wanted.key, wanted.attributes)}",
+            backend=NAME,
+            hint="DynamoDBAdapter(partition=..., sort=...) names the attributes; or use another table",
+        )
+    local = {one["IndexName"]: one for one in found.get("LocalSecondaryIndexes", ())}
+    world = {one["IndexName"]: one for one in found.get("GlobalSecondaryIndexes", ())}
+    for name, index in {**wanted.indexes, **wanted.local}.items():
+        mine, others = (local, world) if name in wanted.local else (world, local)
+        if name in others or (name in wanted.local and name not in mine):
+            raise ConfigurationError(
+                f"the table {wanted.name!r} has {'another kind of' if name in others else 'no'} index {name!r}, "
+                "and a local one is made with its table only",
+                backend=NAME,
+                hint="a GSI(...) can be added; or move the rows to a new table",
+            )
+        problem = index_problem(wanted, index, found, mine[name]) if name in mine else None
+        if problem is not None:
+            raise ConfigurationError(
+                f"the index {name!r} of the table {wanted.name!r} {problem}",
+                backend=NAME,
+                hint=f'give the new one another name, or backend.drop_index({_user(wanted, name)}, "{name}") first',
+            )
+
+
+def index_problem(
+    wanted: Wanted, asked: Mapping[str, Any], found: Mapping[str, Any], real: Mapping[str, Any]
+) -> str | None:
+    """Why an index that is there can't serve as the one that is asked for; None if it can."""
+    if not asked or not same_key(wanted, asked["KeySchema"], found, real["KeySchema"]):
+        told = index_told(asked, wanted.attributes) if asked else "a local one"
+        return f"is of another key: {index_told(real, types_of(found))} instead of {told}"
+    if not holds(real["Projection"], asked["Projection"]):
+        return f"holds {projection_told(real['Projection'])} instead of {projection_told(asked['Projection'])}"
+    return None
+
+
+def _user(wanted: Wanted, index: str) -> str:
+    return str(wanted.users[index][0].__name__)
+
+
+def _capacity(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+    """What a new index is given: the capacity that is wanted, or that of the table as it is."""
+    if found.get("BillingModeSummary", {}).get("BillingMode") == ON_DEMAND:
+        return {}
+    there = found.get("ProvisionedThroughput", {})
+    units = {name: there[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits") if there.get(name)}
+    return wanted.options.capacity or ({"ProvisionedThroughput": units} if units else {})
+
+
+def wait(transport: Transport, name: str) -> dict[str, Any]:
+    """Wait until the table and its indexes can be used; what DynamoDB says of it then."""
+    for look in range(1, PATIENCE + 1):
+        found = described(transport, name)
+        busy = _busy(found)
+        if found is not None and not busy:
+            return found
+        if look % TOLD == 0:
+            log.info("table %s: waiting for %s (%d s)", name, busy, look * WAIT)
+        transport.pause(WAIT)
+    raise BackendTimeoutError(f"the table {name!r} is still being made", backend=NAME, hint="initialize() again later")
+
+
+def _busy(found: Mapping[str, Any] | None) -> str:
+    """What of a table is not ready; "" if all is."""
+    if found is None:
+        return "it to be there"
+    for one in found.get("GlobalSecondaryIndexes", ()):
+        if one.get("IndexStatus", "ACTIVE") != "ACTIVE":
+            filling = ", which is being filled" if one.get("Backfilling") else ""
+            return f"index {one['IndexName']}{filling}"
+    status = found.get("TableStatus", "ACTIVE")
+    return "" if status == "ACTIVE" else f"it: {status}"
