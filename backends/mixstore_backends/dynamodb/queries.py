@@ -1,4 +1,4 @@
-"""Reads: from keys and queries to plans. Compiling is pure; a plan's `run` is what `execute()` does with it."""
+"""Reads: from keys and queries to plans. Compiling is pure; a plan's `steps` are what `execute()` does with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mixstore.query import Query
     from mixstore.write import KeyValue
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
     from mixstore_backends.dynamodb.wire import Wire
 
 Key = dict[str, "Wire"]
@@ -38,9 +38,9 @@ class PointRead(Plan):
         self.keys = keys
         self.consistent = consistent
 
-    def run(self, transport: Transport) -> list[Any]:
+    def steps(self, transport: Transport) -> Steps[list[Any]]:
         table = self.table
-        found = read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
         return [item if item is not None and table.is_mine(item) else None for item in found]
 
 
@@ -81,38 +81,40 @@ class Find(QueryPlan):
         self.skip = 0
         self.held: list[Any] = []
 
-    def run(self, transport: Transport) -> Rows:
+    def steps(self, transport: Transport) -> Steps[Rows]:
         if not self.requests:
             return Rows([])
         if self.access.keys:
-            return Rows(self._by_keys(transport, self.access.keys))
-        answer = self._ask(transport)
+            return Rows((yield from self._by_keys(transport, self.access.keys)))
+        answer = yield from self._ask(transport)
         rows: list[Any] = answer["Items"]
         if self.access.secondary is not None and not self.access.secondary.whole:
-            rows = self._by_keys(transport, [{name: row[name] for name in self.table.key_attributes} for row in rows])
+            keys = [{name: row[name] for name in self.table.key_attributes} for row in rows]
+            rows = yield from self._by_keys(transport, keys)
         return self._page(rows, answer.get("LastEvaluatedKey"))
 
-    def count(self, transport: Transport) -> int:
+    def count(self, transport: Transport) -> Steps[int]:
         """How many rows there are in all, without reading them."""
         total = 0
         more: Find | None = self
         while more is not None:
-            answer = more._ask(transport, {"Select": "COUNT"})
+            answer = yield from more._ask(transport, {"Select": "COUNT"})
             total += answer["Count"]
             more = more._next(answer.get("LastEvaluatedKey"))
         return total
 
-    def _ask(self, transport: Transport, also: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, transport: Transport, also: dict[str, Any] | None = None) -> Steps[dict[str, Any]]:
         request = {**self.requests[self.at], **(also or {})}
         if self.start is not None:
             request["ExclusiveStartKey"] = self.start
         if self.size is not None and also is None:
             request["Limit"] = self.size
-        return transport.call("scan" if self.access.operation == "Scan" else "query", self.table.name, request)
+        operation = "scan" if self.access.operation == "Scan" else "query"
+        return (yield from transport.call(operation, self.table.name, request))
 
-    def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> list[Any]:
+    def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> Steps[list[Any]]:
         table = self.table
-        found = read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
         return [item for item in found if item is not None and table.is_mine(item)]
 
     def _page(self, rows: list[Any], last: Key | None) -> Rows:
@@ -172,7 +174,7 @@ class Count(QueryPlan):
         )
         self.find = find
 
-    def run(self, transport: Transport) -> int:
+    def steps(self, transport: Transport) -> Steps[int]:
         return self.find.count(transport)
 
 

@@ -11,7 +11,7 @@ from mixstore_backends.dynamodb.errors import NAME
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 WAIT = 1.0
 """Seconds between two looks at a table that is being made or changed."""
@@ -109,33 +109,34 @@ class Initialize(Plan):
         self.wanted = wanted
         self.ttl = ttl
 
-    def run(self, transport: Transport) -> list[str]:
+    def steps(self, transport: Transport) -> Steps[list[str]]:
         """Make it so; the indexes that a table which was there has got."""
         wanted, added = self.wanted, list[str]()
-        found = described(transport, wanted.name)
+        found = yield from described(transport, wanted.name)
         if found is None:
-            if not _created(transport, wanted):
-                found = described(transport, wanted.name)
-            _wait(transport, wanted.name)
+            if not (yield from transport.attempt_creation(wanted.name, wanted.create_request())):
+                found = yield from described(transport, wanted.name)
+            yield from _wait(transport, wanted.name)
         if found is not None:
             _check(found, wanted)
-            added = self._grow(transport, found)
+            added = yield from self._grow(transport, found)
         if self.ttl is not None:
-            self._expire(transport, self.ttl)
+            yield from self._expire(transport, self.ttl)
         return added
 
-    def _grow(self, transport: Transport, found: dict[str, Any]) -> list[str]:
+    def _grow(self, transport: Transport, found: dict[str, Any]) -> Steps[list[str]]:
         there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
         added = [name for name in self.wanted.indexes if name not in there]
         for name in added:
-            _wait(transport, self.wanted.name)
-            transport.call("update_table", self.wanted.name, self.wanted.index_request(name))
-        _wait(transport, self.wanted.name)
+            yield from _wait(transport, self.wanted.name)
+            yield from transport.call("update_table", self.wanted.name, self.wanted.index_request(name))
+        yield from _wait(transport, self.wanted.name)
         return added
 
-    def _expire(self, transport: Transport, attribute: str) -> None:
+    def _expire(self, transport: Transport, attribute: str) -> Steps[None]:
         table = self.wanted.name
-        told = transport.call("describe_time_to_live", table, {"TableName": table})["TimeToLiveDescription"]
+        answer = yield from transport.call("describe_time_to_live", table, {"TableName": table})
+        told = answer["TimeToLiveDescription"]
         now = told.get("AttributeName")
         if told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
             if now != attribute:
@@ -146,21 +147,16 @@ class Initialize(Plan):
                 )
             return
         wanted = {"Enabled": True, "AttributeName": attribute}
-        transport.call("update_time_to_live", table, {"TableName": table, "TimeToLiveSpecification": wanted})
+        yield from transport.call("update_time_to_live", table, {"TableName": table, "TimeToLiveSpecification": wanted})
 
 
-def described(transport: Transport, name: str) -> dict[str, Any] | None:
+def described(transport: Transport, name: str) -> Steps[dict[str, Any] | None]:
     """What DynamoDB says of a table; None if it is not there."""
     try:
-        found: dict[str, Any] = transport.call("describe_table", name, {"TableName": name})["Table"]
+        answer = yield from transport.call("describe_table", name, {"TableName": name})
     except ConfigurationError:
         return None
-    return found
-
-
-def _created(transport: Transport, wanted: Wanted) -> bool:
-    """Whether this made the table; False if somebody else did at the same moment."""
-    return transport.attempt_creation(wanted.name, wanted.create_request())
+    return answer["Table"]  # type: ignore[no-any-return]
 
 
 def _check(found: dict[str, Any], wanted: Wanted) -> None:
@@ -186,13 +182,13 @@ def _check(found: dict[str, Any], wanted: Wanted) -> None:
             )
 
 
-def _wait(transport: Transport, name: str) -> None:
+def _wait(transport: Transport, name: str) -> Steps[None]:
     """Wait until the table and its indexes can be used."""
     for _ in range(PATIENCE):
-        found = described(transport, name)
+        found = yield from described(transport, name)
         if found is not None and found.get("TableStatus", "ACTIVE") == "ACTIVE":
             indexes = found.get("GlobalSecondaryIndexes", ())
             if all(one.get("IndexStatus", "ACTIVE") == "ACTIVE" for one in indexes):
                 return
-        transport.pause(WAIT)
+        yield WAIT
     raise BackendTimeoutError(f"the table {name!r} is still being made", backend=NAME, hint="initialize() again later")
