@@ -36,16 +36,18 @@ _SHOWN = ("TableName", "RequestItems", "TransactItems")
 class Exchange:
     """One request and its answer, while a client is at it: `request` is what it is called with.
 
-    unchecked: whether the client validates no parameters; one that does gets its requests whole.
+    unchecked: whether the client validates no parameters; one that does gets its requests whole. sender: what takes
+    the request from the client and sends it.
     """
 
-    __slots__ = ("_reads", "answer", "body", "request")
+    __slots__ = ("_takes", "answer", "body", "request", "sender")
 
-    def __init__(self, operation: str, request: Mapping[str, Any], unchecked: bool) -> None:
+    def __init__(self, operation: str, request: Mapping[str, Any], unchecked: bool, sender: Any = None) -> None:
         self.request = dict(request)
         self.body: bytes | None = None
         self.answer: bytes | None = None
-        self._reads = operation in READS
+        self.sender = sender
+        self._takes = sender is not None or operation in READS
         if unchecked:
             self.body = json.dumps(request, default=_base64, ensure_ascii=False).encode()
             self.request = {name: _hint(request[name]) for name in _SHOWN if name in request}
@@ -58,15 +60,15 @@ class Exchange:
         _current.set(None)
 
     def read(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """The answer; that of a read with its attributes as they stand in the JSON, but for bytes."""
+        """The answer; if its body was kept, with its attributes as they stand in the JSON, but for bytes."""
         return answer if self.answer is None else _decoded(self.answer)
 
     def take(self, response: dict[str, Any]) -> None:
-        """Keep the body of an answer that is read, so that the client parses none. ChecksumError if it is damaged."""
+        """Keep the body of an answer that is to be read here. ChecksumError if it is damaged."""
         body, told = response["body"], response["headers"].get(CHECKSUM)
         if told is not None and crc32(body) != int(told):
             raise ChecksumError(checksum_type="crc32", expected_checksum=told, actual_checksum=crc32(body))
-        if self._reads and response["status_code"] == 200:
+        if self._takes and response["status_code"] == 200:
             self.answer, response["body"] = body, b"{}"
 
 
@@ -82,10 +84,12 @@ def prepare(client: Any) -> None:
         events.register(f"before-parse.dynamodb.{operation}", _take, unique_id=f"mixstore-take-{operation}")
 
 
-def _give(params: Any, **_: Any) -> None:
+def _give(params: Any, model: Any, request_signer: Any, context: Any, **_: Any) -> Any:
     exchange = _current.get()
-    if exchange is not None and exchange.body is not None:
-        params["body"] = exchange.body
+    if exchange is None or exchange.body is None:
+        return None
+    params["body"] = exchange.body
+    return exchange.sender and exchange.sender.send(exchange, params, model, request_signer, context)
 
 
 def _take(response_dict: Any, **_: Any) -> None:

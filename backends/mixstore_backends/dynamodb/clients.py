@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
+import botocore
 from botocore import exceptions as aws
 from botocore.config import Config
 
@@ -27,6 +28,8 @@ def _settings() -> dict[str, Any]:
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
         "parameter_validation": False,
+        # botocore puts its own together from forty pieces, twice a request
+        "user_agent": f"mixstore Botocore/{botocore.__version__}",
     }
 
 

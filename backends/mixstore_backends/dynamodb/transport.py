@@ -19,6 +19,7 @@ from mixstore.errors import BackendUnavailableError
 from mixstore_backends.dynamodb import bodies, errors
 from mixstore_backends.dynamodb.bodies import USUAL, WRITES, Exchange
 from mixstore_backends.dynamodb.errors import CancelledError, ConditionFailedError, Place
+from mixstore_backends.dynamodb.sending import Sender
 
 T = TypeVar("T")
 ATTEMPTS = 8
@@ -100,6 +101,7 @@ class BlockingTransport(Transport):
     def __init__(self, client: Any, own: bool) -> None:
         super().__init__(client, own)
         self.pause: Callable[[float], None] = time.sleep
+        self._sender = Sender(client) if own else None
         self._drive = driver(self._carry_out)
 
     def run(self, steps: Steps[T]) -> T:
@@ -112,7 +114,7 @@ class BlockingTransport(Transport):
         method = getattr(self.client, step.operation)
         if step.operation not in USUAL:
             return method(**step.given)
-        with Exchange(step.operation, step.given, self.own) as exchange:
+        with Exchange(step.operation, step.given, self.own, self._sender) as exchange:
             return exchange.read(method(**exchange.request))
 
 
