@@ -56,6 +56,8 @@ class Puts(Plan):
                 failed.update({identity(item, attributes): Outcome("failed", error=error) for item in some})
                 failed.update({identity(item, attributes): untried(error) for item in pending})
                 break
+        if not failed:
+            return [OK] * len(self.items)
         return [failed.get(identity(item, attributes), OK) for item in self.items]
 
 
