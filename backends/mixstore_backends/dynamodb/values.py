@@ -47,7 +47,9 @@ def field_codec(field_type: FieldType) -> Codec:
         return _checked(codecs.jsonable(field_type))
     codec = codecs.primitive(field_type)
     if form == "decimal":
-        return Codec(_then(codec.encode, _decimal_of), lambda found: codec.decode(codecs.decimal_text(found)))  # type: ignore[misc]
+        exactly = field_type.kind == "decimal" and field_type.python is Decimal
+        encode = _exact_decimal if exactly else _then(codec.encode, _decimal_of)
+        return Codec(encode, lambda found: codec.decode(codecs.decimal_text(found)))  # type: ignore[misc]
     if form == "bytes" or field_type.kind in _ASCII:
         return codec
     return Codec(_then(codec.encode, _CHECKS[form]), codec.decode)
@@ -125,6 +127,14 @@ def check_digits(number: Decimal) -> None:
 def _decimal_of(found: str) -> Decimal:
     number = Decimal(found)
     check_digits(number)
+    return number
+
+
+def _exact_decimal(value: Any) -> Decimal:
+    number = canonical_decimal(value)
+    text = str(number)
+    if len(text) > DIGITS or "E" in text:  # what is shorter has fewer digits, and is within the range
+        check_digits(number)
     return number
 
 
