@@ -69,7 +69,8 @@ class Sender:
 
     def __init__(self, client: Any) -> None:
         self._events = client.meta.events
-        self._connections = client._endpoint.http_session
+        # no public name of botocore's: where it is not, everything is left to botocore
+        self._connections = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._signer = Signer(client.meta.region_name, "dynamodb")
         self._parser = create_parser("json")
         self._plain = client.meta.config.signature_version == "v4"
@@ -78,7 +79,12 @@ class Sender:
         """(the answer of HTTP, its content), or None if botocore has to do it."""
         url: str = params["url"]
         scheme, _, host = url.partition("://")
-        if not self._plain or context.get("auth_type") not in (None, "v4") or "signing" in context:
+        if (
+            self._connections is None
+            or not self._plain
+            or context.get("auth_type") not in (None, "v4")
+            or "signing" in context
+        ):
             return None
         if host.count("/") != 1 or not host.endswith("/") or "?" in host or "@" in host:
             return None

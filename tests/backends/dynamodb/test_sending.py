@@ -117,6 +117,17 @@ def test_whoever_listens_to_what_is_sent_sees_it_and_may_answer(backend):
     assert [request.headers["X-Amz-Target"] for request in seen] == ["DynamoDB_20120810.GetItem"]
 
 
+def test_a_botocore_that_keeps_its_connections_elsewhere_sends_itself(backend):
+    backend.transport._sender._connections = None
+    sent: list[str] = []
+    backend.transport.client.meta.events.register(
+        "request-created", lambda operation_name, **_: sent.append(operation_name)
+    )
+    thing = Thing.create(id="1", content=b"x")
+    assert Thing.get("1") == thing
+    assert sent == ["PutItem", "GetItem"]
+
+
 def test_a_client_that_signs_otherwise_is_left_to_botocore(served, session):
     seen: list[bool] = []
     session.set_default_client_config(Config(signature_version=UNSIGNED))
