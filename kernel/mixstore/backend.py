@@ -167,6 +167,10 @@ class Backend(ABC):
     def close(self) -> None:  # noqa: B027  (optional)
         """Give back what the backend holds."""
 
+    async def aclose(self) -> None:
+        """`close()`, awaited: gives back what belongs to the running event loop too."""
+        self.close()
+
     def transaction(self) -> Transaction:
         """`with backend.transaction(): ...` buffers writes and commits them all or nothing."""
         raise UnsupportedOperationError(
@@ -189,3 +193,9 @@ class Backend(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

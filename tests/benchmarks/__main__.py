@@ -11,7 +11,14 @@ from dataclasses import asdict
 from measuring import Line
 from table import heading, into_readme, told
 
-GROUPS = {"memory": "memory", "sqlite": "sqlite", "import": "imports", "peers": "peers"}
+GROUPS = {
+    "memory": "memory",
+    "sqlite": "sqlite",
+    "dynamodb": "dynamodb",
+    "import": "imports",
+    "peers": "peers",
+    "dynamodb-peers": "dynamodb_peers",
+}
 """What can be asked for -> the module that measures it."""
 
 

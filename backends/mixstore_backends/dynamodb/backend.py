@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,6 +14,7 @@ from mixstore.errors import ConfigurationError, UnsupportedOperationError, neare
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
 from mixstore_backends.dynamodb import batching, errors, queries, units
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
+from mixstore_backends.dynamodb.awaiting import Loops, check_session, loops_of
 from mixstore_backends.dynamodb.changing import DropIndex, Initialize
 from mixstore_backends.dynamodb.clients import client_of
 from mixstore_backends.dynamodb.collecting import collect
@@ -20,7 +23,7 @@ from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
 from mixstore_backends.dynamodb.options import NO_OPTIONS, URL_OPTIONS, TableOptions, options_of_url, truth_of
 from mixstore_backends.dynamodb.reindexing import Reindex
 from mixstore_backends.dynamodb.tables import Wanted
-from mixstore_backends.dynamodb.transport import Transport
+from mixstore_backends.dynamodb.transport import BlockingTransport
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -36,6 +39,8 @@ class DynamoDBBackend(PlannedBackend):
 
     table_name: of the table; `{entity}` in it stands for the entity's name. client: a low-level client of botocore or
     boto3, used as it is; otherwise one is made of the session, region and endpoint at the first request.
+    async_session: a session of aiobotocore, which a backend with a client or a session of yours needs to be awaited
+    without threads.
     consistent: whether reads of the table see all writes before them, for twice the price; indexes never promise it.
     table: what `initialize()` sees to beside keys and indexes: billing, stream, backups, tags.
     """
@@ -54,6 +59,7 @@ class DynamoDBBackend(PlannedBackend):
         session: Any = None,
         region_name: str | None = None,
         endpoint_url: str | None = None,
+        async_session: Any = None,
         consistent: bool = True,
         table: TableOptions | None = None,
     ) -> None:
@@ -67,13 +73,20 @@ class DynamoDBBackend(PlannedBackend):
             )
         if client is not None and (session is not None or region_name is not None or endpoint_url is not None):
             raise ConfigurationError("a client knows its session, region and endpoint: give it, or these")
+        if async_session is not None:
+            check_session(async_session)
         super().__init__(adapter or DynamoDBAdapter())
         self.table_name = table_name
         self.consistent = consistent
         self.options = table or NO_OPTIONS
         self._client = client
         self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)
-        self._transport: Transport | None = None
+        self._make_loops: Callable[[], Loops | None] = lambda: loops_of(
+            client is not None or session is not None,
+            async_session,
+            region_name if client is None else client.meta.region_name,
+            endpoint_url if client is None else client.meta.endpoint_url,
+        )
         self._tables: dict[str, Table] = {}
         self._ttl: dict[str, str] = {}
 
@@ -98,13 +111,15 @@ class DynamoDBBackend(PlannedBackend):
             table=options_of_url(url, options),
         )
 
-    @property
-    def transport(self) -> Transport:
+    @cached_property
+    def transport(self) -> BlockingTransport:
         """What does the I/O; made at the first request."""
-        if self._transport is None:
-            own = self._client is None
-            self._transport = Transport(self._make_client() if own else self._client, own)
-        return self._transport
+        own = self._client is None
+        return BlockingTransport(self._make_client() if own else self._client, own)
+
+    @cached_property
+    def _loops(self) -> Loops | None:
+        return self._make_loops()
 
     def enable_ttl(self, model_class: type[Any], attribute: str) -> None:
         """Declare the attribute, in epoch seconds, by which DynamoDB removes rows of the model's table."""
@@ -221,4 +236,20 @@ class DynamoDBBackend(PlannedBackend):
     # -- executing -------------------------------------------------------------------------------------------------
 
     def execute(self, plan: Any) -> Any:
-        return plan.run(self.transport)
+        transport = self.transport
+        return transport.run(plan.steps(transport))
+
+    async def aexecute(self, plan: Any) -> Any:
+        """`execute()`, awaited: by aiobotocore, or in a thread where that is not to be had."""
+        loops = self._loops
+        if loops is None:
+            return await asyncio.to_thread(self.execute, plan)
+        transport = await loops.transport()
+        return await transport.run(plan.steps(transport))
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop; without it they are closed with the loop."""
+        loops = self.__dict__.get("_loops")
+        if loops is not None:
+            await loops.aclose()
+        await super().aclose()

@@ -17,7 +17,7 @@ from mixstore_backends.dynamodb.units import plan_of
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 PUTS_AT_ONCE = 25
 """How many items BatchWriteItem takes."""
@@ -34,7 +34,7 @@ class Puts(Plan):
         self.table = table
         self.items = [table.item_of(write.key, write.record or {}) for write in writes]
 
-    def run(self, transport: Transport) -> list[Outcome]:
+    def steps(self, transport: Transport) -> Steps[list[Outcome]]:
         name, attributes, failures = self.table.name, self.table.key_attributes, 0
         pending: list[Any] = list({identity(item, attributes): item for item in self.items}.values())  # the last wins
         failed: dict[Any, Outcome] = {}
@@ -43,19 +43,21 @@ class Puts(Plan):
             some, pending = pending[:PUTS_AT_ONCE], pending[PUTS_AT_ONCE:]
             request = {"RequestItems": {name: [{"PutRequest": {"Item": item}} for item in some]}}
             try:
-                answer = transport.call("batch_write_item", name, request)
+                answer = yield from transport.call("batch_write_item", name, request)
                 left = [one["PutRequest"]["Item"] for one in answer.get("UnprocessedItems", {}).get(name, ())]
                 written += len(some) - len(left)
                 pending, some = [*pending, *left], []
                 failures = failures + 1 if len(left) == PUTS_AT_ONCE or (left and not written) else 0
                 if left:
-                    pause(transport, name, "batch_write_item", failures)
+                    yield from pause(transport, name, "batch_write_item", failures)
             except BackendError as error:
                 if not written:
                     raise
                 failed.update({identity(item, attributes): Outcome("failed", error=error) for item in some})
                 failed.update({identity(item, attributes): untried(error) for item in pending})
                 break
+        if not failed:
+            return [OK] * len(self.items)
         return [failed.get(identity(item, attributes), OK) for item in self.items]
 
 
@@ -65,12 +67,12 @@ def untried(error: BackendError) -> Outcome:
     return Outcome("failed", error=BackendUnavailableError(told, backend=NAME))
 
 
-def one_by_one(transport: Transport, plans: Sequence[Any]) -> list[Outcome]:
+def one_by_one(transport: Transport, plans: Sequence[Any]) -> Steps[list[Outcome]]:
     """The outcome of each; once the store is gone, the others are not tried. An error of the first is raised."""
     outcomes: list[Outcome] = []
     for plan in plans:
         try:
-            outcomes += plan.run(transport)
+            outcomes += yield from plan.steps(transport)
         except BackendError as error:
             gone = isinstance(error, (BackendUnavailableError, AccessDeniedError))
             if gone and not outcomes:
@@ -89,11 +91,11 @@ class Creates(Plan):
     def __init__(self, writes: Sequence[Write]) -> None:
         self.writes = writes
 
-    def run(self, transport: Transport) -> list[Outcome]:
+    def steps(self, transport: Transport) -> Steps[list[Outcome]]:
         outcomes: list[Outcome] = []
         for group in _groups(self.writes):
             try:
-                outcomes += self._group(transport, group)
+                outcomes += yield from self._group(transport, group)
             except BackendError as error:
                 if not outcomes:
                     raise
@@ -101,15 +103,15 @@ class Creates(Plan):
                 return outcomes + [untried(error)] * (len(self.writes) - len(outcomes))
         return outcomes
 
-    def _group(self, transport: Transport, group: list[Write]) -> list[Outcome]:
+    def _group(self, transport: Transport, group: list[Write]) -> Steps[list[Outcome]]:
         if len(group) > 1:
             try:
-                told = Unit(group).run(transport)
+                told = yield from Unit(group).steps(transport)
             except ValidationError:  # of one of them, which the next step names
                 told = []
             if told and all(outcome is OK for outcome in told):
                 return told
-        return one_by_one(transport, [plan_of([write]) for write in group])
+        return (yield from one_by_one(transport, [plan_of([write]) for write in group]))
 
 
 def _groups(writes: Sequence[Write]) -> Iterator[list[Write]]:
@@ -140,8 +142,8 @@ class Each(Plan):
     def __init__(self, writes: Sequence[Write]) -> None:
         self.plans: list[Any] = [plan_of([write]) for write in writes]
 
-    def run(self, transport: Transport) -> list[Outcome]:
-        return one_by_one(transport, self.plans)
+    def steps(self, transport: Transport) -> Steps[list[Outcome]]:
+        return (yield from one_by_one(transport, self.plans))
 
 
 def batch_of(table: Table, writes: Sequence[Write]) -> Plan:

@@ -22,7 +22,7 @@ from mixstore_backends.dynamodb.tables import (
 )
 
 if TYPE_CHECKING:
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 WAIT = 1.0
 """Seconds between two looks at a table that is being made or changed."""
@@ -44,35 +44,36 @@ class Initialize(Plan):
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
 
-    def run(self, transport: Transport) -> list[str]:
+    def steps(self, transport: Transport) -> Steps[list[str]]:
         """Make it so; the indexes that a table which was there has got."""
         wanted, added = self.wanted, list[str]()
-        found = described(transport, wanted.name)
+        found = yield from described(transport, wanted.name)
         if found is None:
             log.info("table %s: making it", wanted.name)
-            if transport.attempt_creation(wanted.name, wanted.create_request()):
-                found = wait(transport, wanted.name)
-                self._set(transport, found)
+            made = yield from transport.attempt_creation(wanted.name, wanted.create_request())
+            found = yield from wait(transport, wanted.name)
+            if made:
+                yield from self._set(transport, found)
                 return []
-            found = wait(transport, wanted.name)
         check(found, wanted)
-        added = self._grow(transport, found)
-        self._set(transport, wait(transport, wanted.name))
+        added = yield from self._grow(transport, found)
+        yield from self._set(transport, (yield from wait(transport, wanted.name)))
         return added
 
-    def _grow(self, transport: Transport, found: Mapping[str, Any]) -> list[str]:
+    def _grow(self, transport: Transport, found: Mapping[str, Any]) -> Steps[list[str]]:
         wanted = self.wanted
         there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
         added = [name for name in wanted.indexes if name not in there]
         for number, name in enumerate(added, 1):
-            wait(transport, wanted.name)
+            yield from wait(transport, wanted.name)
             log.info("table %s: making index %s (%d of %d)", wanted.name, name, number, len(added))
-            transport.call("update_table", wanted.name, wanted.index_request(name, _capacity(found, wanted)))
+            request = wanted.index_request(name, _capacity(found, wanted))
+            yield from transport.call("update_table", wanted.name, request)
         return added
 
-    def _set(self, transport: Transport, found: Mapping[str, Any]) -> None:
+    def _set(self, transport: Transport, found: Mapping[str, Any]) -> Steps[None]:
         table = self.wanted.name
-        for one in list(differing(transport, found, self.wanted)):
+        for one in (yield from differing(transport, found, self.wanted)):
             if not one.operation:
                 raise ConfigurationError(
                     f"the table {table!r}: its {one.what} is {one.real!r}, not {one.declared!r}",
@@ -80,19 +81,19 @@ class Initialize(Plan):
                     hint=one.hint,
                 )
             log.info("table %s: %s from %s to %s", table, one.what, one.real, one.declared)
-            self._change(transport, one)
+            yield from self._change(transport, one)
             if one.operation == "update_table":
-                wait(transport, table)
+                yield from wait(transport, table)
 
-    def _change(self, transport: Transport, one: Setting) -> None:
+    def _change(self, transport: Transport, one: Setting) -> Steps[None]:
         for attempt in range(LATE):
             try:
-                transport.call(one.operation, self.wanted.name, one.request)
+                yield from transport.call(one.operation, self.wanted.name, one.request)
             except BackendError as error:  # backups of a table that was just made take a moment to be there
                 late = code_of(error.__cause__) == "ContinuousBackupsUnavailableException"
                 if not late or attempt == LATE - 1:
                     raise
-                transport.pause(WAIT)
+                yield WAIT
             else:
                 return
 
@@ -106,9 +107,9 @@ class DropIndex(Plan):
         self.wanted = wanted
         self.index = index
 
-    def run(self, transport: Transport) -> bool:
+    def steps(self, transport: Transport) -> Steps[bool]:
         name, index = self.wanted.name, self.index
-        found = described(transport, name) or {}
+        found = (yield from described(transport, name)) or {}
         local = {one["IndexName"] for one in found.get("LocalSecondaryIndexes", ())}
         if index in local:
             raise ConfigurationError(
@@ -124,21 +125,21 @@ class DropIndex(Plan):
                 backend=NAME,
                 hint="take it from Meta.indexes first, in all programs that use it",
             )
-        wait(transport, name)
+        yield from wait(transport, name)
         log.info("table %s: dropping index %s", name, index)
         request = {"TableName": name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index}}]}
-        transport.call("update_table", name, request)
-        wait(transport, name)
+        yield from transport.call("update_table", name, request)
+        yield from wait(transport, name)
         return True
 
 
-def described(transport: Transport, name: str) -> dict[str, Any] | None:
+def described(transport: Transport, name: str) -> Steps[dict[str, Any] | None]:
     """What DynamoDB says of a table; None if it is not there."""
     try:
-        found: dict[str, Any] = transport.call("describe_table", name, {"TableName": name})["Table"]
+        answer = yield from transport.call("describe_table", name, {"TableName": name})
     except ConfigurationError:
         return None
-    return found
+    return answer["Table"]  # type: ignore[no-any-return]
 
 
 def check(found: Mapping[str, Any], wanted: Wanted) -> None:
@@ -196,16 +197,16 @@ def _capacity(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     return wanted.options.capacity or ({"ProvisionedThroughput": units} if units else {})
 
 
-def wait(transport: Transport, name: str) -> dict[str, Any]:
+def wait(transport: Transport, name: str) -> Steps[dict[str, Any]]:
     """Wait until the table and its indexes can be used; what DynamoDB says of it then."""
     for look in range(1, PATIENCE + 1):
-        found = described(transport, name)
+        found = yield from described(transport, name)
         busy = _busy(found)
         if found is not None and not busy:
             return found
         if look % TOLD == 0:
             log.info("table %s: waiting for %s (%d s)", name, busy, look * WAIT)
-        transport.pause(WAIT)
+        yield WAIT
     raise BackendTimeoutError(f"the table {name!r} is still being made", backend=NAME, hint="initialize() again later")
 
 

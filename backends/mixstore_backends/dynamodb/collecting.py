@@ -10,7 +10,7 @@ from mixstore_backends.dynamodb.placeholders import Placeholders
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
     from mixstore_backends.dynamodb.wire import Wire
 
 
@@ -25,8 +25,8 @@ class Collect(Plan):
         self.entities = entities
         self.request = request
 
-    def run(self, transport: Transport) -> Rows:
-        answer = transport.call("query", self.table, self.request)
+    def steps(self, transport: Transport) -> Steps[Rows]:
+        answer = yield from transport.call("query", self.table, self.request)
         rows = [(self.entities[item[self.attribute]["S"]], item) for item in answer["Items"]]
         last: dict[str, Wire] | None = answer.get("LastEvaluatedKey")
         if last is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import decode_one, straight_line
 from mixstore.errors import ValidationError
-from mixstore_backends.dynamodb.values import is_plain
+from mixstore_backends.dynamodb.values import is_plain, read_decimal
 from mixstore_backends.dynamodb.wire import MARKS, NULL, Wire, from_wire, raw, to_wire, whole
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Column:
     item, unless a row without the attribute has another default (`keeps_null`).
     """
 
-    __slots__ = ("codec", "form", "keeps_null", "name", "nullable", "plain")
+    __slots__ = ("codec", "exact", "form", "keeps_null", "name", "nullable", "plain")
 
     def __init__(self, spec: FieldSpec, form: str, codec: Codec, opaque: bool) -> None:
         self.name = spec.name
@@ -34,6 +34,7 @@ class Column:
         self.nullable = opaque or spec.type.nullable or form == "json"
         self.keeps_null = spec.has_default and (spec.default is not None or spec.default_factory is not None)
         self.plain = not opaque and is_plain(spec.type)
+        self.exact = not opaque and spec.type.kind == "decimal" and spec.type.python is Decimal
 
     def wire(self, value: Any) -> Wire | None:
         """A record's value as an attribute; None if it is left out."""
@@ -43,6 +44,22 @@ class Column:
         if mark is None or type(value) not in _HELD[mark]:
             return to_wire(value)
         return {mark: str(value) if mark == "N" else value}
+
+    @property
+    def written(self) -> tuple[str, Callable[[Any], Any] | None]:
+        """The python text that makes an attribute of a record `d`, or reads what a function makes it of.
+
+        None is for one that is left out. A value of another type than the form's is a KeyError.
+        """
+        place = f"d[{self.name!r}]"
+        mark = MARKS.get(self.form)
+        kind = _INLINE.get(self.form)
+        if mark is None or kind is None:
+            return place, self.wire
+        held = {"int": "str(v)", "float": "repr(v)"}.get(self.form, "v")
+        absent = NULL if self.keeps_null else None
+        made = f"{{{mark!r}: {held}}} if type(v := {place}) is {kind} else"
+        return f"{made} {absent!r} if v is None else d[()]", None
 
     @property
     def source(self) -> tuple[str, Callable[[Any], Any] | None]:
@@ -67,6 +84,8 @@ class Column:
         return from_wire(found)
 
 
+_INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "bytes": "bytes"}
+"""form -> the type of its values in a record."""
 _REST: dict[str, Callable[[Any], Any]] = {"decimal": Decimal, "bytes": raw}
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"int": whole, "decimal": Decimal, "float": float}
 _HELD: dict[str, tuple[type, ...]] = {"S": (str,), "N": (int, float, Decimal), "BOOL": (bool,), "B": (bytes,)}
@@ -83,22 +102,36 @@ class Shaper:
         self.schema = schema
         self.columns = columns
         self.hidden = hidden
+        self._absent = [name for name, column in columns.items() if not column.keeps_null]
+        self._attributes = self._attributes_maker()
 
     def item(self, record: Mapping[str, Any], left_out: frozenset[str]) -> Item:
         """The attributes of a record, but for its key. ValidationError names one that can't be stored."""
-        made: Item = {}
-        columns = self.columns
-        for name, value in record.items():
-            column = columns.get(name)
-            if column is None:
-                if name in left_out:
-                    continue
-                found: Wire | None = self.attribute(name, value)
-            else:
-                found = column.wire(value) if column.form != "json" else self.attribute(name, value, column)
-            if found is not None:
-                made[name] = found
+        made: Item = self._attributes(record)
+        for name in self._absent:
+            if made.get(name) is None:
+                made.pop(name, None)
+        if len(record) != len(self.columns):
+            for name in record.keys() - self.columns.keys() - left_out:
+                found = self.attribute(name, record[name])
+                if found is not None:
+                    made[name] = found
         return made
+
+    def _attributes_maker(self) -> Callable[[Mapping[str, Any]], Any]:
+        """record -> attributes of its fields, None for one that is left out."""
+        columns = self.columns
+
+        def patiently(record: Any, error: Exception) -> dict[str, Any]:
+            return {name: self.attribute(name, record[name], columns[name]) for name in columns if name in record}
+
+        written = {name: column.written for name, column in columns.items()}
+        return straight_line(  # type: ignore[no-any-return]
+            "item_of",
+            {name: text for name, (text, _) in written.items()},
+            {name: function for name, (_, function) in written.items()},
+            patiently,
+        )
 
     def attribute(self, name: str, value: Any, column: Column | None = None) -> Wire | None:
         """One attribute; ValidationError if it can't be stored."""
@@ -121,7 +154,9 @@ class Shaper:
         sources, functions = {}, {}
         for name, column in self.columns.items():
             sources[name], first = column.source
-            functions[name] = _after(first, None if column.plain else column.codec.decode)
+            functions[name] = (
+                read_decimal if column.exact else _after(first, None if column.plain else column.codec.decode)
+            )
         return straight_line("decode_item", sources, functions, patiently)  # type: ignore[no-any-return]
 
     def record_reader(self, left_out: frozenset[str] | None) -> Callable[[Any], dict[str, Any]]:

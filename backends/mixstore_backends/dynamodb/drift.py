@@ -12,7 +12,7 @@ from mixstore_backends.dynamodb.settings import differing
 from mixstore_backends.dynamodb.tables import Wanted, index_told, key_told, same_key, types_of
 
 if TYPE_CHECKING:
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 NOTHING = "-"
 ANEW = "move the rows to a new table: DynamoDB changes it for none that is there"
@@ -27,14 +27,14 @@ class Compare(Plan):
         self.wanted = wanted
         self.known = known
 
-    def run(self, transport: Transport) -> list[Drift]:
+    def steps(self, transport: Transport) -> Steps[list[Drift]]:
         wanted = self.wanted
-        found = described(transport, wanted.name)
+        found = yield from described(transport, wanted.name)
         if found is None:
             key = key_told(wanted.key, wanted.attributes)
             return [Drift(wanted.models, f"table {wanted.name}", key, NOTHING, "initialize() makes it")]
         told = [*_key(found, wanted), *self._indexes(found), *self._foreign(found)]
-        for one in differing(transport, found, wanted):
+        for one in (yield from differing(transport, found, wanted)):
             plan = f"initialize() sets it, by {_spelled(one.operation)}" if one.operation else one.hint
             told.append(Drift(wanted.models, f"{one.what} of table {wanted.name}", one.declared, one.real, plan))
         return told

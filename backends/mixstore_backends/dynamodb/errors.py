@@ -63,7 +63,13 @@ _CREDENTIALS = (
     aws.ProfileNotFound,
 )
 _NEVER_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError, aws.SSLError)
-_LOST = (aws.ReadTimeoutError, aws.ConnectionClosedError, aws.HTTPClientError, aws.IncompleteReadError)
+_LOST = (
+    aws.ReadTimeoutError,
+    aws.ConnectionClosedError,
+    aws.HTTPClientError,
+    aws.IncompleteReadError,
+    aws.ChecksumError,
+)
 _TOO_LARGE = ("Item size has exceeded", "Item size to update has exceeded", "item collection size")
 
 
@@ -145,8 +151,11 @@ def translated(error: Exception, operation: str, place: Place, writes: bool) -> 
         outcome = "; whether it was carried out is not known" if unknown else ""
         return BackendTimeoutError(f"{told}: no answer in time{outcome}", outcome_unknown=unknown, backend=NAME)
     if writes and was_sent(error):
-        lost = f"{told}: the connection was lost; whether it was carried out is not known"
+        why = "its answer came damaged" if isinstance(error, aws.ChecksumError) else "the connection was lost"
+        lost = f"{told}: {why}; whether it was carried out is not known"
         return BackendTimeoutError(lost, outcome_unknown=True, backend=NAME)
+    if isinstance(error, aws.ChecksumError):
+        return BackendUnavailableError(f"{told}: its answers come damaged: {error}", backend=NAME)
     if isinstance(error, (*_NEVER_SENT, *_LOST)):
         return BackendUnavailableError(f"{told}: it can't be reached: {error}", backend=NAME)
     if isinstance(error, aws.NoRegionError):

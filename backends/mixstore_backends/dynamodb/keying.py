@@ -75,9 +75,11 @@ class Keying:
             return None
 
     def _checked(self, parts: tuple[Any, ...]) -> dict[str, Wire]:
-        made = {}
+        made: dict[str, Wire] = {}
         for name, mark, part, most in zip(self.attributes, self.types, parts, MOST_BYTES, strict=False):
-            if mark != "N":
+            if mark == "S" and part.isascii() and 0 < len(part) <= most:
+                made[name] = {"S": part}
+            elif mark != "N":
                 size = _size(part)
                 if not size:
                     raise ValueError(f"{name} would be empty")

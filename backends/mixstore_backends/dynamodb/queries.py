@@ -1,25 +1,24 @@
-"""Reads: from keys and queries to plans. Compiling is pure; a plan's `run` is what `execute()` does with it."""
+"""Reads: from keys and queries to plans. Compiling is pure; a plan's `steps` are what `execute()` does with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import QueryError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, sort_key, terms
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.dynamodb.access import Access, choose
-from mixstore_backends.dynamodb.clients import CONNECTIONS
 from mixstore_backends.dynamodb.compiler import NO_FILTER, Where
 from mixstore_backends.dynamodb.placeholders import Placeholders
 from mixstore_backends.dynamodb.reading import read_keys
+from mixstore_backends.dynamodb.transport import Together
 
 if TYPE_CHECKING:
     from mixstore.query import Query
     from mixstore.write import KeyValue
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
     from mixstore_backends.dynamodb.wire import Wire
 
 Key = dict[str, "Wire"]
@@ -42,9 +41,9 @@ class PointRead(Plan):
         self.keys = keys
         self.consistent = consistent
 
-    def run(self, transport: Transport) -> list[Any]:
+    def steps(self, transport: Transport) -> Steps[list[Any]]:
         table = self.table
-        found = read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
         return [item if item is not None and table.is_mine(item) else None for item in found]
 
 
@@ -85,38 +84,40 @@ class Find(QueryPlan):
         self.skip = 0
         self.held: list[Any] = []
 
-    def run(self, transport: Transport) -> Rows:
+    def steps(self, transport: Transport) -> Steps[Rows]:
         if not self.requests:
             return Rows([])
         if self.access.keys:
-            return Rows(self._by_keys(transport, self.access.keys))
-        answer = self._ask(transport)
+            return Rows((yield from self._by_keys(transport, self.access.keys)))
+        answer = yield from self._ask(transport)
         rows: list[Any] = answer["Items"]
         if self.access.secondary is not None and not self.access.secondary.whole:
-            rows = self._by_keys(transport, [{name: row[name] for name in self.table.key_attributes} for row in rows])
+            keys = [{name: row[name] for name in self.table.key_attributes} for row in rows]
+            rows = yield from self._by_keys(transport, keys)
         return self._page(rows, answer.get("LastEvaluatedKey"))
 
-    def count(self, transport: Transport) -> int:
+    def count(self, transport: Transport) -> Steps[int]:
         """How many rows there are in all, without reading them."""
         total = 0
         more: Find | None = self
         while more is not None:
-            answer = more._ask(transport, {"Select": "COUNT"})
+            answer = yield from more._ask(transport, {"Select": "COUNT"})
             total += answer["Count"]
             more = more._next(answer.get("LastEvaluatedKey"))
         return total
 
-    def _ask(self, transport: Transport, also: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, transport: Transport, also: dict[str, Any] | None = None) -> Steps[dict[str, Any]]:
         request = {**self.requests[self.at], **(also or {})}
         if self.start is not None:
             request["ExclusiveStartKey"] = self.start
         if self.size is not None and also is None:
             request["Limit"] = self.size
-        return transport.call("scan" if self.access.operation == "Scan" else "query", self.table.name, request)
+        operation = "scan" if self.access.operation == "Scan" else "query"
+        return (yield from transport.call(operation, self.table.name, request))
 
-    def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> list[Any]:
+    def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> Steps[list[Any]]:
         table = self.table
-        found = read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
         return [item for item in found if item is not None and table.is_mine(item)]
 
     def _page(self, rows: list[Any], last: Key | None) -> Rows:
@@ -161,7 +162,7 @@ class Find(QueryPlan):
 
 
 class Segments(Find):
-    """A scan whose segments are read at once, a thread each; `starts` has those of which more is to be read."""
+    """A scan whose segments are read at once; `starts` has those of which more is to be read."""
 
     __slots__ = ("starts",)
 
@@ -178,35 +179,35 @@ class Segments(Find):
         requests = [{**request, "Segment": number, "TotalSegments": parts} for number in range(parts)]
         return cls(find, requests, dict.fromkeys(range(parts)))
 
-    def run(self, transport: Transport) -> Rows:
-        answers = self._answers(transport)
+    def steps(self, transport: Transport) -> Steps[Rows]:
+        answers = yield from self._answers(transport)
         rows = [row for answer in answers.values() for row in answer["Items"]]
         if self.access.secondary is not None and not self.access.secondary.whole:
-            rows = self._by_keys(transport, [{name: row[name] for name in self.table.key_attributes} for row in rows])
+            keys = [{name: row[name] for name in self.table.key_attributes} for row in rows]
+            rows = yield from self._by_keys(transport, keys)
         more = self._rest(answers)
         if more is not None:
             more.skip = max(0, self.skip - len(rows))
         return Rows(rows[self.skip :], more)
 
-    def count(self, transport: Transport) -> int:
+    def count(self, transport: Transport) -> Steps[int]:
         total = 0
         more: Segments | None = self
         while more is not None:
-            answers = more._answers(transport, {"Select": "COUNT"})
+            answers = yield from more._answers(transport, {"Select": "COUNT"})
             total += sum(answer["Count"] for answer in answers.values())
             more = more._rest(answers)
         return total
 
-    def _answers(self, transport: Transport, also: dict[str, Any] | None = None) -> dict[int, Any]:
+    def _answers(self, transport: Transport, also: dict[str, Any] | None = None) -> Steps[dict[int, Any]]:
         """A page of each segment that is not at its end."""
-
-        def ask(pair: tuple[int, Key | None]) -> dict[str, Any]:
-            one = Find(self.table, self.access, NO_FILTER, [self.requests[pair[0]]], self.consistent)
-            one.start, one.size = pair[1], self.size
-            return one._ask(transport, also)
-
-        with ThreadPoolExecutor(min(len(self.starts), CONNECTIONS)) as pool:
-            return dict(zip(self.starts, pool.map(ask, self.starts.items()), strict=True))
+        asked = []
+        for number, start in self.starts.items():
+            one = Find(self.table, self.access, NO_FILTER, [self.requests[number]], self.consistent)
+            one.start, one.size = start, self.size
+            asked.append(one._ask(transport, also))
+        answers = yield Together(tuple(asked))
+        return dict(zip(self.starts, answers, strict=True))
 
     def _rest(self, answers: dict[int, Any]) -> Segments | None:
         starts = {number: answer.get("LastEvaluatedKey") for number, answer in answers.items()}
@@ -242,7 +243,7 @@ class Count(QueryPlan):
         )
         self.find = find
 
-    def run(self, transport: Transport) -> int:
+    def steps(self, transport: Transport) -> Steps[int]:
         return self.find.count(transport)
 
 

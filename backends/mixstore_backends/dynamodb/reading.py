@@ -10,7 +10,7 @@ from mixstore.errors import ThrottledError
 from mixstore_backends.dynamodb.errors import NAME
 
 if TYPE_CHECKING:
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
     from mixstore_backends.dynamodb.wire import Wire
 
 Key = dict[str, "Wire"]
@@ -20,10 +20,10 @@ KEYS_AT_ONCE = 100
 
 def read_keys(
     transport: Transport, table: str, attributes: Sequence[str], keys: Sequence[Key | None], consistent: bool
-) -> list[Any]:
+) -> Steps[list[Any]]:
     """The item of each key, None where there is none; a key may come twice."""
     if len(keys) == 1:
-        return [None if keys[0] is None else _one(transport, table, keys[0], consistent)]
+        return [None if keys[0] is None else (yield from _one(transport, table, keys[0], consistent))]
     wanted = {identity(key, attributes): key for key in keys if key is not None}
     found: dict[Any, Any] = {}
     pending = list(wanted.values())
@@ -31,23 +31,24 @@ def read_keys(
     while pending:
         some, pending = pending[:KEYS_AT_ONCE], pending[KEYS_AT_ONCE:]
         request = {"RequestItems": {table: {"Keys": some, "ConsistentRead": consistent}}}
-        answer = transport.call("batch_get_item", table, request)
+        answer = yield from transport.call("batch_get_item", table, request)
         items = answer["Responses"].get(table, ())
         found.update((identity(item, attributes), item) for item in items)
         left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         pending += left
         failures = 0 if items or not left else failures + 1
         if left:
-            pause(transport, table, "batch_get_item", failures)
+            yield from pause(transport, table, "batch_get_item", failures)
     return [None if key is None else found.get(identity(key, attributes)) for key in keys]
 
 
-def _one(transport: Transport, table: str, key: Key, consistent: bool) -> Any:
+def _one(transport: Transport, table: str, key: Key, consistent: bool) -> Steps[Any]:
     request = {"TableName": table, "Key": key, "ConsistentRead": consistent}
-    return transport.call("get_item", table, request).get("Item")
+    answer = yield from transport.call("get_item", table, request)
+    return answer.get("Item")
 
 
-def pause(transport: Transport, table: str, operation: str, failures: int) -> None:
+def pause(transport: Transport, table: str, operation: str, failures: int) -> Steps[None]:
     """Wait before what was not processed is sent again; ThrottledError if nothing was, many times in a row."""
     if failures >= transport.attempts:
         raise ThrottledError(
@@ -55,7 +56,7 @@ def pause(transport: Transport, table: str, operation: str, failures: int) -> No
             backend=NAME,
             hint="ask for less at once, or give the table more capacity",
         )
-    transport.back_off(failures)
+    yield from transport.back_off(failures)
 
 
 def identity(item: Any, attributes: Sequence[str]) -> Any:

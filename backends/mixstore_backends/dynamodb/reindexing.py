@@ -14,7 +14,7 @@ from mixstore_backends.dynamodb.reading import read_keys
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 ATTEMPTS = 20
 
@@ -27,15 +27,16 @@ class Reindex(Plan):
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def run(self, transport: Transport) -> int:
+    def steps(self, transport: Transport) -> Steps[int]:
         changed = 0
         more: Find | None = select(self.table, Query(self.table.bound.model, TRUE), True)
         while more is not None:
-            rows, more = more.run(transport)  # type: ignore[assignment]
-            changed += sum(self._put_right(transport, row) for row in rows)
+            rows, more = yield from more.steps(transport)  # type: ignore[assignment]
+            for row in rows:
+                changed += yield from self._put_right(transport, row)
         return changed
 
-    def _put_right(self, transport: Transport, row: Any) -> bool:
+    def _put_right(self, transport: Transport, row: Any) -> Steps[bool]:
         """Whether the row had to be changed; one that somebody writes meanwhile is looked at again."""
         table = self.table
         key = {name: row[name] for name in table.key_attributes}
@@ -44,9 +45,9 @@ class Reindex(Plan):
             if request is None:
                 return False
             try:
-                transport.call("update_item", table.name, request)
+                yield from transport.call("update_item", table.name, request)
             except ConditionFailedError:
-                (row,) = read_keys(transport, table.name, table.key_attributes, [key], True)
+                (row,) = yield from read_keys(transport, table.name, table.key_attributes, [key], True)
                 if row is None:
                     return False
                 continue

@@ -9,7 +9,7 @@ from mixstore_backends.dynamodb.options import OFF, ON_DEMAND, Provisioned
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.tables import Wanted
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 
 class Setting(NamedTuple):
@@ -23,12 +23,13 @@ class Setting(NamedTuple):
     hint: str = ""
 
 
-def differing(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
+def differing(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Steps[list[Setting]]:
     """All settings of a table that are not as wanted. `found` is its description; asks for no more than is needed."""
-    for one in (_billing, _stream, _protection):
-        yield from one(found, wanted)
-    for other in (_recovery, _tags, _expiry):
-        yield from other(transport, found, wanted)
+    told = [one for look in (_billing, _stream, _protection) for one in look(found, wanted)]
+    for ask in (_recovery, _tags, _expiry):
+        one = yield from ask(transport, found, wanted)
+        told += [] if one is None else [one]
+    return told
 
 
 def _billing(found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
@@ -72,51 +73,54 @@ def _protection(found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
         yield Setting("deletion protection", _on(asked), _on(real), "update_table", request)
 
 
-def _recovery(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
+def _recovery(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Steps[Setting | None]:
     asked = wanted.options.point_in_time_recovery
     if asked is None:
-        return
-    answer = transport.call("describe_continuous_backups", wanted.name, {"TableName": wanted.name})
+        return None
+    answer = yield from transport.call("describe_continuous_backups", wanted.name, {"TableName": wanted.name})
     told = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     real = told.get("PointInTimeRecoveryStatus") == "ENABLED"
     if asked != real:
         specification = {"PointInTimeRecoveryEnabled": asked}
         request = {"TableName": wanted.name, "PointInTimeRecoverySpecification": specification}
-        yield Setting("point-in-time recovery", _on(asked), _on(real), "update_continuous_backups", request)
+        return Setting("point-in-time recovery", _on(asked), _on(real), "update_continuous_backups", request)
+    return None
 
 
-def _tags(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
+def _tags(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Steps[Setting | None]:
     asked = wanted.options.tags
     if not asked:
-        return
+        return None
     there: dict[str, str] = {}
     request = {"ResourceArn": found["TableArn"]}
     more: dict[str, str] | None = {}
     while more is not None:
-        answer = transport.call("list_tags_of_resource", wanted.name, {**request, **more})
+        answer = yield from transport.call("list_tags_of_resource", wanted.name, {**request, **more})
         there.update((one["Key"], one["Value"]) for one in answer.get("Tags", ()))
         more = {"NextToken": answer["NextToken"]} if answer.get("NextToken") else None
     wrong = {key: value for key, value in asked.items() if there.get(key) != value}
     if wrong:
         tags = [{"Key": key, "Value": value} for key, value in wrong.items()]
         real = {key: there[key] for key in wrong if key in there}
-        yield Setting("tags", _told(wrong), _told(real), "tag_resource", {**request, "Tags": tags})
+        return Setting("tags", _told(wrong), _told(real), "tag_resource", {**request, "Tags": tags})
+    return None
 
 
-def _expiry(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Iterator[Setting]:
+def _expiry(transport: Transport, found: Mapping[str, Any], wanted: Wanted) -> Steps[Setting | None]:
     asked = wanted.ttl
     if asked is None:
-        return
-    answer = transport.call("describe_time_to_live", wanted.name, {"TableName": wanted.name})
+        return None
+    answer = yield from transport.call("describe_time_to_live", wanted.name, {"TableName": wanted.name})
     told = answer["TimeToLiveDescription"]
     real = told.get("AttributeName") if told.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None
     if real is None:
         specification = {"Enabled": True, "AttributeName": asked}
         request = {"TableName": wanted.name, "TimeToLiveSpecification": specification}
-        yield Setting("expiry", asked, "-", "update_time_to_live", request)
-    elif real != asked:
+        return Setting("expiry", asked, "-", "update_time_to_live", request)
+    if real != asked:
         hint = "a table has one such attribute; change the option of the extension, or the table"
-        yield Setting("expiry", asked, str(real), "", {}, hint)
+        return Setting("expiry", asked, str(real), "", {}, hint)
+    return None
 
 
 def _on(value: bool) -> str:

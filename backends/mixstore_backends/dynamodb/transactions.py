@@ -15,7 +15,7 @@ from mixstore_backends.dynamodb.reading import read_keys
 from mixstore_backends.dynamodb.writes import UNREAD, must_read
 
 if TYPE_CHECKING:
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 ATTEMPTS = 20
 """How often a transaction is tried that others get in the way of."""
@@ -40,12 +40,12 @@ class Unit(Plan):
         sides = [Entry(position, side, side.op == "delete") for side in write.side_writes]
         return [Entry(position, write, misses), *sides]
 
-    def run(self, transport: Transport) -> list[Outcome]:
+    def steps(self, transport: Transport) -> Steps[list[Outcome]]:
         outcomes: list[Outcome] = [OK] * len(self.writes)
         wanted = self.entries
         while wanted:
             entries, refusal = merged([one.again() for one in wanted])
-            refusal = refusal or attempted(transport, entries)
+            refusal = refusal or (yield from attempted(transport, entries))
             if refusal is None:
                 return outcomes
             entry, outcome = refusal
@@ -60,11 +60,11 @@ class Unit(Plan):
         return outcomes
 
 
-def attempted(transport: Transport, entries: Sequence[Entry]) -> Refusal | None:
+def attempted(transport: Transport, entries: Sequence[Entry]) -> Steps[Refusal | None]:
     """Write all of these or nothing; what stands in the way, or None."""
     for entry in entries:
         if entry.basis is UNREAD and must_read(entry.write):
-            _read(transport, entry)
+            yield from _read(transport, entry)
     name = entries[0].table.name
     for attempt in range(ATTEMPTS):
         for entry in entries:
@@ -74,26 +74,28 @@ def attempted(transport: Transport, entries: Sequence[Entry]) -> Refusal | None:
         actions = [entry.action() for entry in entries]
         request = {"TransactItems": [one.together for one in actions], "ClientRequestToken": str(uuid4())}
         try:
-            transport.call("transact_write_items", name, request)
+            yield from transport.call("transact_write_items", name, request)
             return None
         except CancelledError as cancelled:
-            refusal = _refusal(transport, entries, cancelled, attempt)
+            refusal = yield from _refusal(transport, entries, cancelled, attempt)
         if refusal is not None:
             return refusal
         if attempt:
-            transport.back_off(attempt)
+            yield from transport.back_off(attempt)
     raise BackendUnavailableError(
         f"a transaction on {transport.place(name)} met others {ATTEMPTS} times; nothing was stored", backend=NAME
     )
 
 
-def _read(transport: Transport, entry: Entry) -> None:
+def _read(transport: Transport, entry: Entry) -> Steps[None]:
     table = entry.table
     key = table.keying.wire(entry.write.key)
-    entry.basis = read_keys(transport, table.name, table.key_attributes, [key], consistent=True)[0]
+    (entry.basis,) = yield from read_keys(transport, table.name, table.key_attributes, [key], consistent=True)
 
 
-def _refusal(transport: Transport, entries: Sequence[Entry], cancelled: CancelledError, attempt: int) -> Refusal | None:
+def _refusal(
+    transport: Transport, entries: Sequence[Entry], cancelled: CancelledError, attempt: int
+) -> Steps[Refusal | None]:
     """What a cancelled transaction means; None to try again on what is there now."""
     passing = False
     for entry, reason in zip(entries, cancelled.reasons, strict=False):
@@ -102,7 +104,7 @@ def _refusal(transport: Transport, entries: Sequence[Entry], cancelled: Cancelle
             if "Item" in reason:
                 entry.basis = reason["Item"] or None
             else:
-                _read(transport, entry)
+                yield from _read(transport, entry)
             outcome = entry.refused(entry.basis)
             if outcome is not None:
                 return Refusal(entry, outcome)

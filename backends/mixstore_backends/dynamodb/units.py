@@ -21,7 +21,7 @@ from mixstore_backends.dynamodb.writes import UNREAD, Action, action_of, judged,
 
 if TYPE_CHECKING:
     from mixstore_backends.dynamodb.layout import Table
-    from mixstore_backends.dynamodb.transport import Transport
+    from mixstore_backends.dynamodb.transport import Steps, Transport
 
 ATTEMPTS = 20
 """How often a write is tried on a row that others keep changing."""
@@ -36,14 +36,13 @@ class Single(Plan):
         self.write = write
         self.action = None if must_read(write) else action_of(write)
 
-    def run(self, transport: Transport) -> list[Outcome]:
-        return [self.outcome(transport)]
+    def steps(self, transport: Transport) -> Steps[list[Outcome]]:
+        return [(yield from self._outcome(transport))]
 
-    def outcome(self, transport: Transport) -> Outcome:
-        """What became of it."""
+    def _outcome(self, transport: Transport) -> Steps[Outcome]:
         write, action, basis = self.write, self.action, UNREAD
         if action is None:
-            basis = stored_item(transport, write)
+            basis = yield from stored_item(transport, write)
         for attempt in range(ATTEMPTS):
             if basis is not UNREAD:
                 refused = judged(write, basis)
@@ -52,21 +51,22 @@ class Single(Plan):
                 action = action_of(write, basis)
             assert action is not None
             try:
-                answer = _carried_out(transport, action)
+                answer = yield from _carried_out(transport, action)
             except ConditionFailedError as failed:
                 if failed.retried and action.did_it(failed.item):
                     return OK
                 basis = failed.item
                 if attempt:
-                    transport.back_off(attempt)
+                    yield from transport.back_off(attempt)
                 continue
             return Outcome("ok", answer["Attributes"]) if write.adds else OK
         return Outcome("condition", basis) if basis is not None else Outcome("missing")
 
 
-def _carried_out(transport: Transport, action: Action) -> dict[str, Any]:
+def _carried_out(transport: Transport, action: Action) -> Steps[dict[str, Any]]:
+    repeatable = not action.write.adds
     try:
-        return transport.call(action.method, action.table.name, action.alone, repeatable=not action.write.adds)
+        return (yield from transport.call(action.method, action.table.name, action.alone, repeatable))
     except MixstoreError as error:
         raise placed(error, action) from error.__cause__
 
@@ -84,11 +84,12 @@ def placed(error: MixstoreError, action: Action) -> MixstoreError:
     return error
 
 
-def stored_item(transport: Transport, write: Write) -> Any:
+def stored_item(transport: Transport, write: Write) -> Steps[Any]:
     """The item that a write is about, as it is now."""
     table: Table = write.bound.native
     key = table.keying.wire(write.key)
-    return read_keys(transport, table.name, table.key_attributes, [key], consistent=True)[0]
+    (item,) = yield from read_keys(transport, table.name, table.key_attributes, [key], consistent=True)
+    return item
 
 
 def plan_of(writes: Sequence[Write]) -> Plan:

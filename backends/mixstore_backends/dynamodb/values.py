@@ -13,6 +13,7 @@ from typing import Any
 
 from mixstore import codecs
 from mixstore.codecs import Codec
+from mixstore.scalars import canonical_decimal
 from mixstore.scalars import real as nan_refused
 from mixstore.types import FieldType
 
@@ -26,6 +27,8 @@ DEEPEST = 31
 _LARGEST_QUICK = 10**DIGITS
 _MOST_REAL, _LEAST_REAL = 9.9999999999999999e125, 1e-130
 _MARKS = {"str", "url", "uuid", "datetime", "date", "time", "ip"}
+_ASCII = {"uuid", "datetime", "date", "time", "ip"}
+"""Kinds whose text can hold nothing that could not be stored."""
 _NUMBERS = {"int": "int", "timedelta": "int", "float": "float", "decimal": "decimal"}
 
 
@@ -44,10 +47,17 @@ def field_codec(field_type: FieldType) -> Codec:
         return _checked(codecs.jsonable(field_type))
     codec = codecs.primitive(field_type)
     if form == "decimal":
-        return Codec(_then(codec.encode, _decimal_of), lambda found: codec.decode(codecs.decimal_text(found)))  # type: ignore[misc]
-    if form == "bytes":
+        exactly = field_type.kind == "decimal" and field_type.python is Decimal
+        encode = _exact_decimal if exactly else _then(codec.encode, _decimal_of)
+        return Codec(encode, lambda found: codec.decode(codecs.decimal_text(found)))  # type: ignore[misc]
+    if form == "bytes" or field_type.kind in _ASCII:
         return codec
     return Codec(_then(codec.encode, _CHECKS[form]), codec.decode)
+
+
+def read_decimal(text: str) -> Decimal:
+    """The Decimal of a number as it is stored, in the form that every store gives back."""
+    return canonical_decimal(Decimal(text))
 
 
 def is_plain(field_type: FieldType) -> bool:
@@ -117,6 +127,14 @@ def check_digits(number: Decimal) -> None:
 def _decimal_of(found: str) -> Decimal:
     number = Decimal(found)
     check_digits(number)
+    return number
+
+
+def _exact_decimal(value: Any) -> Decimal:
+    number = canonical_decimal(value)
+    text = str(number)
+    if len(text) > DIGITS or "E" in text:  # what is shorter has fewer digits, and is within the range
+        check_digits(number)
     return number
 
 

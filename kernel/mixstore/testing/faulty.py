@@ -122,6 +122,9 @@ class FaultyBackend(PlannedBackend):
     def close(self) -> None:
         self.wrapped.close()
 
+    async def aclose(self) -> None:
+        await self.wrapped.aclose()
+
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         if isinstance(self.wrapped, PlannedBackend):
             self.wrapped.initialize_bound(bounds)

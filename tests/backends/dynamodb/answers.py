@@ -30,7 +30,7 @@ class Answers:
         self.meta = SimpleNamespace(
             region_name="eu-west-1",
             endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
-            events=SimpleNamespace(register=lambda event, handler: None),
+            events=SimpleNamespace(register=lambda event, handler, unique_id: None),
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -13,8 +13,9 @@ from mixstore import Model
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
 from tests.backends.conftest import dynamodb_client
 from tests.backends.dynamodb.answers import Answers
+from tests.backends.dynamodb.servers import dynamodb_server, keys, served
 
-__all__ = ["dynamodb_client"]
+__all__ = ["dynamodb_client", "dynamodb_server", "keys", "served"]
 
 
 @pytest.fixture

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from uuid import uuid4
+
 import pytest
+from aiobotocore.session import AioSession
 from hypothesis import Phase, settings
 
 from mixstore.testing import BackendConformance
+from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 from tests.backends.conftest import dynamodb
 
@@ -63,3 +68,36 @@ class TestVersioned(OnDynamoDB, VersionedConformance): ...
 
 
 class TestTimestamps(OnDynamoDB, TimestampsConformance): ...
+
+
+def only_awaited(cases):
+    """The class, with those cases of the kit alone that are coroutines."""
+    for name in dir(cases):
+        if name.startswith("test") and not inspect.iscoroutinefunction(inspect.unwrap(getattr(cases, name))):
+            setattr(cases, name, None)
+    return cases
+
+
+@pytest.mark.usefixtures("keys")
+class OverHTTP:
+    """Awaited by aiobotocore, which a server has to answer."""
+
+    @pytest.fixture
+    def backend(self, dynamodb_server):
+        endpoint = {"region_name": "eu-west-1", "endpoint_url": dynamodb_server}
+        with DynamoDBBackend(f"test-{uuid4().hex}", async_session=AioSession(), **endpoint) as backend:
+            backend.scan_policy = "allow"
+            yield backend
+            backend.transport.client.close()
+
+
+@only_awaited
+class TestAwaited(OverHTTP, BackendConformance): ...
+
+
+@only_awaited
+class TestAwaitedTTL(OverHTTP, TTLConformance): ...
+
+
+@only_awaited
+class TestAwaitedVersioned(OverHTTP, VersionedConformance): ...

@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +27,7 @@ from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_extensions import Counters
 from tests.backends.dynamodb.answers import cancelled, failed
 from tests.backends.dynamodb.models import User
+from tests.backends.dynamodb.servers import over_http
 
 BackendError = mixstore_errors.BackendError
 NOWHERE = {"endpoint_url": "http://127.0.0.1:9"}
@@ -209,49 +208,6 @@ def test_a_table_that_is_not_there_is_no_empty_one(dynamodb_client):
 
 
 # -- a real client against a server that misbehaves ------------------------------------------------------------------
-
-
-@pytest.fixture
-def served() -> Iterator[Callable[[bytes], str]]:
-    """`served(answer)`: the address of a server on this machine that answers so, and hangs up, each time."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    answers: list[bytes] = []
-
-    def work() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                received = connection.recv(65536)
-                if received and answers[0]:
-                    connection.sendall(answers[0])
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-
-    def serve(answer: bytes) -> str:
-        answers.append(answer)
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield serve
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(5)
-
-
-def over_http(status: str, body: bytes) -> bytes:
-    """An answer of HTTP."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Connection: close\r\n\r\n".encode() + body
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials for a client that is made here."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
 @pytest.mark.usefixtures("keys")
