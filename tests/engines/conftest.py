@@ -1,11 +1,15 @@
-"""Engines for a whole run, one process each; where one can't run, its tests are skipped and say why."""
+"""Engines for a whole run, one process each a worker; where one can't run, its tests are skipped and say why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from mixstore_backends.dynamodb import DynamoDBBackend
 from tests.engines.engines import DYNOXIDE, Server, running
 
 
@@ -18,3 +22,35 @@ def dynoxide() -> Iterator[Server]:
     DYNOXIDE.install()
     with running(DYNOXIDE) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def dynoxide_client(dynoxide: Server) -> Iterator[Any]:
+    """A client of it, made once, as the backend makes its own: nothing is tried again by botocore."""
+    from botocore.config import Config
+    from botocore.session import Session
+
+    config = Config(parameter_validation=False, max_pool_connections=32, retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    client = Session().create_client("dynamodb", "eu-west-1", endpoint_url=dynoxide.url, config=config, **keys)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def tables(dynoxide_client: Any) -> Iterator[Callable[[], DynamoDBBackend]]:
+    """`tables()`: a backend on an empty table of its own, for a test."""
+    made: list[DynamoDBBackend] = []
+
+    def make() -> DynamoDBBackend:
+        backend = DynamoDBBackend(f"test-{os.getpid()}-{uuid4().hex}", client=dynoxide_client)
+        backend.scan_policy = "allow"
+        made.append(backend)
+        return backend
+
+    yield make
+    for backend in made:
+        backend.close()
+        for name in dynoxide_client.list_tables()["TableNames"]:
+            if name == backend.table_name:
+                dynoxide_client.delete_table(TableName=name)
