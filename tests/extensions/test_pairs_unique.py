@@ -9,6 +9,7 @@ from tests.backends.shared.support import ids, refusal
 from tests.extensions import test_pairs
 
 registry, world, together_with = test_pairs.registry, test_pairs.world, test_pairs.together_with
+dynamodb_backend, pytest_generate_tests = test_pairs.dynamodb_backend, test_pairs.pytest_generate_tests
 
 
 @together_with("Unique")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mixstore.testing import BackendConformance
-from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 from tests.backends.conftest import dynamodb
 
 
@@ -17,12 +16,3 @@ class OnDynamoDB:
 
 
 class TestDynamoDBBackend(OnDynamoDB, BackendConformance): ...
-
-
-class TestTTL(OnDynamoDB, TTLConformance): ...
-
-
-class TestVersioned(OnDynamoDB, VersionedConformance): ...
-
-
-class TestTimestamps(OnDynamoDB, TimestampsConformance): ...

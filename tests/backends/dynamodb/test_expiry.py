@@ -136,9 +136,7 @@ def test_what_the_engine_has_removed_is_no_trouble(use, dynamodb_client, store):
         Session.create(id="a", user="ann", expires_in=10)
         clock.forward(seconds=11)
         stored = of(dynamodb_client.scan(TableName=store.table_name)["Items"], entity)
-        dynamodb_client.delete_item(
-            TableName=store.table_name, Key={name: stored[name] for name in ("pk", "sk")}
-        )
+        dynamodb_client.delete_item(TableName=store.table_name, Key={name: stored[name] for name in ("pk", "sk")})
         assert Session.all() == []
         made = Session.create(id="b", user="ann")
         assert Session.get(user="ann") == made
