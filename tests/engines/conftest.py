@@ -8,9 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import Phase, settings
 
 from mixstore_backends.dynamodb import DynamoDBBackend
 from tests.engines.engines import DYNOXIDE, Server, running
+
+# to shrink an example takes hundreds of requests
+settings.register_profile("engines", phases=[phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)])
+settings.load_profile("engines")
 
 
 @pytest.fixture(scope="session")
