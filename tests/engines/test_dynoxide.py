@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mixstore.testing import BackendConformance
+from tests.backends.dynamodb.gaps import GAPS
 
 
 class OnDynoxide:
@@ -13,4 +14,5 @@ class OnDynoxide:
         return tables()
 
 
-class TestDynoxide(OnDynoxide, BackendConformance): ...
+class TestDynoxide(OnDynoxide, BackendConformance):
+    gaps = GAPS

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import Phase, settings
 
 from mixstore.testing import BackendConformance
 from tests.backends.conftest import dynamodb
+from tests.backends.dynamodb.gaps import GAPS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_told():
+    """Gaps fail each time, and to make the smallest example of each takes minutes."""
+    settings.register_profile("usual", settings())
+    settings.register_profile("as found", phases=(Phase.explicit, Phase.generate))
+    settings.load_profile("as found")
+    yield
+    settings.load_profile("usual")
 
 
 class OnDynamoDB:
@@ -15,4 +27,5 @@ class OnDynamoDB:
             yield backend
 
 
-class TestDynamoDBBackend(OnDynamoDB, BackendConformance): ...
+class TestDynamoDBBackend(OnDynamoDB, BackendConformance):
+    gaps = GAPS
