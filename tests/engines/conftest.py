@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import Phase, settings
 
-from mixstore_backends.dynamodb import DynamoDBBackend
+from tests.backends.conftest import registry
 from tests.engines.engines import DYNOXIDE, Server, running
+from tests.engines.on_dynoxide import ADDRESS, Dynoxide, client_at
+
+__all__ = ["registry"]
 
 # to shrink an example takes hundreds of requests
-settings.register_profile("engines", phases=[phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)])
+settings.register_profile("engines", phases=[Phase.explicit, Phase.generate])
 settings.load_profile("engines")
 
 
@@ -25,37 +25,21 @@ def dynoxide() -> Iterator[Server]:
     if reason is not None:
         pytest.skip(reason)
     DYNOXIDE.install()
-    with running(DYNOXIDE) as server:
+    with running(DYNOXIDE) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ADDRESS, server.url)
         yield server
-
-
-@pytest.fixture(scope="session")
-def dynoxide_client(dynoxide: Server) -> Iterator[Any]:
-    """A client of it, made once, as the backend makes its own: nothing is tried again by botocore."""
-    from botocore.config import Config
-    from botocore.session import Session
-
-    config = Config(parameter_validation=False, max_pool_connections=32, retries={"total_max_attempts": 1})
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    client = Session().create_client("dynamodb", "eu-west-1", endpoint_url=dynoxide.url, config=config, **keys)
-    yield client
-    client.close()
+        client_at(server.url).close()
 
 
 @pytest.fixture
-def tables(dynoxide_client: Any) -> Iterator[Callable[[], DynamoDBBackend]]:
-    """`tables()`: a backend on an empty table of its own, for a test."""
-    made: list[DynamoDBBackend] = []
+def tables(dynoxide: Server) -> Iterator[Callable[[], Dynoxide]]:
+    """`tables()`: a backend on an empty table of its own, which goes with the test."""
+    made: list[Dynoxide] = []
 
-    def make() -> DynamoDBBackend:
-        backend = DynamoDBBackend(f"test-{os.getpid()}-{uuid4().hex}", client=dynoxide_client)
-        backend.scan_policy = "allow"
-        made.append(backend)
-        return backend
+    def make() -> Dynoxide:
+        made.append(Dynoxide())
+        return made[-1]
 
     yield make
     for backend in made:
         backend.close()
-        for name in dynoxide_client.list_tables()["TableNames"]:
-            if name == backend.table_name:
-                dynoxide_client.delete_table(TableName=name)
