@@ -7,7 +7,7 @@ from hypothesis import Phase, settings
 
 from mixstore.testing import BackendConformance
 from tests.backends.conftest import dynamodb
-from tests.backends.dynamodb.gaps import GAPS
+from tests.backends.dynamodb.gaps import FOUND, GAPS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,4 +28,7 @@ class OnDynamoDB:
 
 
 class TestDynamoDBBackend(OnDynamoDB, BackendConformance):
-    gaps = GAPS
+    gaps = {
+        **GAPS,
+        f"{FOUND}[dict]": "the engine's limit: moto answers a map with an empty key as no map",
+    }
