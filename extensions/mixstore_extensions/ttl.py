@@ -85,11 +85,13 @@ class TTL(Mixin):
             attribute: str = Option(default="ttl", min_length=1, max_length=255)
 
         def configure_backend(self, model_class: type[Any]) -> None:
-            self.backend.enable_ttl(model_class, self.options.attribute)
+            backend: Any = self.backend
+            backend.enable_ttl(model_class, self.options.attribute)
 
         @cached_property
         def _decode(self) -> Any:
-            return self.backend.adapter.field_codec(self.schema.fields["expires_at"].type).decode
+            adapter: Any = self.backend.adapter
+            return adapter.field_codec(self.schema.fields["expires_at"].type).decode
 
         def serialize(self, data: dict[str, Any]) -> dict[str, Any]:
             stored = data["expires_at"]
