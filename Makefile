@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadgroup
-ENGINES_ARGS ?=
+ENGINES_ARGS ?= -n auto --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

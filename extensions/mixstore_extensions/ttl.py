@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
+
+from pydantic import Field as Option
 
 from mixstore import (
     NOW,
@@ -64,6 +68,38 @@ class TTL(Mixin):
         def dies(self, values: Mapping[str, Any]) -> datetime | None:
             expires_at: datetime | None = values["expires_at"]
             return expires_at
+
+    class DynamoDB(Expiry):
+        """Hides them as everywhere, and has DynamoDB remove them: beside the moment stands its epoch second.
+
+        The engine removes a row within some days of its time, so the second is rounded up. A row that stays has NULL
+        there, which is no time to it, and which takes an older one away.
+        """
+
+        backend_name = "dynamodb"
+        fidelity = "native"
+
+        class Options(BackendExtension.Options):
+            """attribute: which one holds the epoch second; a table has one such attribute."""
+
+            attribute: str = Option(default="ttl", min_length=1, max_length=255)
+
+        def configure_backend(self, model_class: type[Any]) -> None:
+            backend: Any = self.backend
+            backend.enable_ttl(model_class, self.options.attribute)
+
+        @cached_property
+        def _decode(self) -> Any:
+            adapter: Any = self.backend.adapter
+            return adapter.field_codec(self.schema.fields["expires_at"].type).decode
+
+        def serialize(self, data: dict[str, Any]) -> dict[str, Any]:
+            stored = data["expires_at"]
+            moment = stored if stored is None or isinstance(stored, datetime) else self._decode(stored)
+            return {**data, self.options.attribute: None if moment is None else math.ceil(moment.timestamp())}
+
+        def deserialize(self, data: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in data.items() if name != self.options.attribute}
 
     @query_method
     def include_expired(query: QueryBuilder[Any]) -> QueryBuilder[Any]:

@@ -1,12 +1,21 @@
-"""Engines for a whole run, one process each; where one can't run, its tests are skipped and say why."""
+"""Engines for a whole run, one process each a worker; where one can't run, its tests are skipped and say why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import Phase, settings
 
+from tests.backends.conftest import registry
 from tests.engines.engines import DYNOXIDE, OPENSEARCH, Engine, Server, running
+from tests.engines.on_dynoxide import ADDRESS, Dynoxide, client_at
+
+__all__ = ["registry"]
+
+# to shrink an example takes hundreds of requests
+settings.register_profile("engines", phases=[Phase.explicit, Phase.generate])
+settings.load_profile("engines")
 
 
 def started(engine: Engine) -> Iterator[Server]:
@@ -22,10 +31,28 @@ def started(engine: Engine) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def dynoxide() -> Iterator[Server]:
     """A server that speaks DynamoDB's protocol."""
-    yield from started(DYNOXIDE)
+    for server in started(DYNOXIDE):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(ADDRESS, server.url)
+            yield server
+            client_at(server.url).close()
 
 
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[Server]:
     """An OpenSearch node."""
     yield from started(OPENSEARCH)
+
+
+@pytest.fixture
+def tables(dynoxide: Server) -> Iterator[Callable[[], Dynoxide]]:
+    """`tables()`: a backend on an empty table of its own, which goes with the test."""
+    made: list[Dynoxide] = []
+
+    def make() -> Dynoxide:
+        made.append(Dynoxide())
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()

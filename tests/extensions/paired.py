@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -34,6 +34,7 @@ from mixstore_extensions import (
 )
 from mixstore_extensions.guards import UniqueGuard
 from mixstore_extensions.history.stored import StoredRevision
+from tests.backends.conftest import dynamodb
 from tests.backends.guarded.engines import GuardedMemory
 from tests.backends.shared.support import Clock
 from tests.extensions.sealing import RING
@@ -196,14 +197,39 @@ def registry() -> Iterator[None]:
 
 def together_with(*needed: str) -> Any:
     """Runs a test for each combination that has one of these sets of mixins ("TTL", "History SoftDelete")."""
-    chosen = [names for names in COMBINATIONS if any(set(one.split()) <= set(names) for one in needed or ("",))]
-    told = ["-".join(names) if len(names) == 2 else "all" if names[0] == "TTL" else "all-reversed" for names in chosen]
-    return pytest.mark.parametrize("names", chosen, ids=told)
+    return pytest.mark.together(*needed or ("",))
 
 
-@pytest.fixture(params=BACKENDS)
-def world(request, names, tmp_path) -> Iterator[World]:
-    with BACKENDS[request.param](tmp_path) as backend:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """For a module to take over, with the fixtures here."""
+    everywhere = dict.fromkeys(BACKENDS, COMBINATIONS)
+    on_backends(metafunc, {**everywhere, "dynamodb": [one for one in COMBINATIONS if len(one) > 2]})
+
+
+def on_backends(metafunc: pytest.Metafunc, combinations: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
+    """Have a test run on these backends, in a world for each of the combinations that have what it needs."""
+    for mark in metafunc.definition.iter_markers("together"):
+        chosen = [
+            pytest.param((backend, names), id=f"{backend}-{told_of(names)}")
+            for backend, some in combinations.items()
+            for names in some
+            if any(set(one.split()) <= set(names) for one in mark.args)
+        ]
+        metafunc.parametrize("world", chosen, indirect=True)
+
+
+def told_of(names: tuple[str, ...]) -> str:
+    """A combination in the name of a test."""
+    if len(names) == 2:
+        return "-".join(names)
+    return "all" if names[0] == "TTL" else "all-reversed"
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    name, names = request.param
+    backend = BACKENDS[name](tmp_path) if name in BACKENDS else request.getfixturevalue(f"{name}_backend")
+    with backend:
         current().connect_as("audited" if "audited" in names else "plain", backend)
         made = World(names, backend, tmp_path)
         made.model.bind(backend)
@@ -212,6 +238,12 @@ def world(request, names, tmp_path) -> Iterator[World]:
             yield made
             made.check_guards()
         made.model.bind(None)
+
+
+@pytest.fixture
+def dynamodb_backend(request: pytest.FixtureRequest) -> Backend:
+    """The two models with everything are enough here; `tests/engines` has the pairs."""
+    return dynamodb(request)
 
 
 VALUES: Any = {"title": "x", "stars": 3, "code": "c", "secret": SECRET, "body": LONG, "notes": [SECRET, LONG]}

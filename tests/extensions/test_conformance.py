@@ -6,7 +6,7 @@ import pytest
 
 from mixstore import Field, Model
 from mixstore.testing import ExtensionConformance
-from mixstore_extensions import Compressed, Counters, Encrypted, Geo, History, Point, SoftDelete, Tenant, tenant
+from mixstore_extensions import Compressed, Counters, Encrypted, Geo, History, Point, SoftDelete, Tenant, Unique, tenant
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 from tests.extensions.places import PARIS, Shop
 from tests.extensions.sealing import RING
@@ -31,6 +31,11 @@ class Recorded(History, Titled): ...
 
 
 class Counted(Counters, Titled): ...
+
+
+class Together(Unique, Titled):
+    class Meta:
+        unique_together = [("id", "title")]
 
 
 class Secret(Encrypted, Titled):
@@ -79,6 +84,10 @@ class TestHistory(TitledConformance):
 
 class TestCounters(TitledConformance):
     mixin, model = Counters, Counted
+
+
+class TestUnique(TitledConformance):
+    mixin, model = Unique, Together
 
 
 class TestEncrypted(TitledConformance):

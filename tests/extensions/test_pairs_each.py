@@ -14,7 +14,8 @@ from tests.backends.shared.support import NOON, ids, paged, refusal
 from tests.extensions import paired
 from tests.extensions.paired import LONG, SECRET, VALUES, together_with
 
-registry, world = paired.registry, paired.world
+registry, world, dynamodb_backend = paired.registry, paired.world, paired.dynamodb_backend
+pytest_generate_tests = paired.pytest_generate_tests
 
 
 @together_with("TTL")

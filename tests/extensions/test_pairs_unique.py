@@ -9,7 +9,8 @@ from tests.backends.shared.support import ids, refusal
 from tests.extensions import paired
 from tests.extensions.paired import together_with
 
-registry, world = paired.registry, paired.world
+registry, world, dynamodb_backend = paired.registry, paired.world, paired.dynamodb_backend
+pytest_generate_tests = paired.pytest_generate_tests
 
 
 @together_with("Unique")

@@ -71,6 +71,13 @@ class DynamoDBAdapter(CompiledAdapter):
             return self.partition, *names[1:]
         return names if spec.has_sort else names[:1]
 
+    def own_attributes(self, model_class: type[Any]) -> frozenset[str]:
+        """The attributes of a row that are no fields: those of its key, its entity, its keys in indexes."""
+        schema = schema_of(model_class)
+        of_indexes = [name for spec in schema.indexes.values() for name in self.index_attributes(spec)]
+        of_entity = (self.entity,) if self.single_table else ()
+        return frozenset((*self.keying(model_class).attributes, *of_entity, *of_indexes, *schema.hidden_key))
+
     def model_to_storage(self, instance: Any) -> dict[str, Any]:
         """`{'pk': 'USER#123', 'sk': 'METADATA', 'entity_type': 'User', 'id': '123', ...}`."""
         model = type(instance)

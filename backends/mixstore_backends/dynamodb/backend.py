@@ -12,6 +12,7 @@ from mixstore.backend import Capability
 from mixstore.binding import models_of
 from mixstore.errors import ConfigurationError, UnsupportedOperationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
+from mixstore.schema import schema_of
 from mixstore_backends.dynamodb import batching, errors, queries, units
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.awaiting import Loops, check_session, loops_of
@@ -122,14 +123,29 @@ class DynamoDBBackend(PlannedBackend):
         return self._make_loops()
 
     def enable_ttl(self, model_class: type[Any], attribute: str) -> None:
-        """Declare the attribute, in epoch seconds, by which DynamoDB removes rows of the model's table."""
-        entity = self.adapter.get_entity_type(model_class)
-        self._ttl[self.table_name.replace(ENTITY_PLACE, entity)] = attribute
+        """Declare the attribute, in epoch seconds, by which DynamoDB removes rows of the model's table.
+
+        ConfigurationError for one that the table or the model uses otherwise, and for a second one of a table.
+        """
+        table = self.table_name.replace(ENTITY_PLACE, self.adapter.get_entity_type(model_class))
+        known, problem = self._ttl.get(table, attribute), ""
+        if known != attribute:
+            problem = f"the rows of {table!r} expire by {known!r} already"
+        if attribute in self.adapter.own_attributes(model_class) or attribute in schema_of(model_class).fields:
+            problem = "the table or the model has an attribute of that name"
+        if problem:
+            raise ConfigurationError(
+                f"{model_class.__name__} can't expire by {attribute!r}: {problem}",
+                model=model_class,
+                backend=self.backend_name,
+                hint='its own name, the same for all models of a table, such as "ttl"',
+            )
+        self._ttl[table] = attribute
 
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def prepare(self, bound: Bound) -> Table:
-        table = Table(bound, self.table_name, self.adapter)
+        table = Table(bound, self.table_name, self.adapter, self._ttl)
         for other in self._tables.values():
             if other.entity_type == table.entity_type or other.name != table.name:
                 continue
@@ -148,6 +164,10 @@ class DynamoDBBackend(PlannedBackend):
                     hint='give one of them another name: class Meta: entity = "..."',
                 )
         self._tables[table.entity_type] = table
+        if table.expiry is not None:  # what is written beside its rows dies with them
+            for model in bound.chain.side_models:
+                beside = self.table_name.replace(ENTITY_PLACE, self.adapter.get_entity_type(model))
+                self._ttl.setdefault(beside, table.expiry)
         return table
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]]:

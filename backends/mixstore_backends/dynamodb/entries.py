@@ -105,7 +105,7 @@ def _as_one(before: Entry, entry: Entry) -> Entry | Refusal:
             there = FALSE if second.op == "create" or second.absent else TRUE
         wanted = disjunction(gone, there)
         condition = None if wanted == TRUE else wanted
-        write = Write("upsert", second.bound, second.key, second.record, condition=condition)
+        write = Write("upsert", second.bound, second.key, second.record, condition=condition, dies=second.dies)
         return Entry(entry.owner, write, told=entry.told)
     if second.op in _PUTS and first.op in _PUTS:
         refused = entry.refused(before.table.item_of(first.key, first.record or {}))
@@ -119,6 +119,7 @@ def _as_one(before: Entry, entry: Entry) -> Entry | Refusal:
             condition=first.condition,
             evict=first.evict,
             absent=first.absent,
+            dies=second.dies,
         )
         return Entry(before.owner, write, told=before.told)
     raise TransactionError(

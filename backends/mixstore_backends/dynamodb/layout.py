@@ -48,12 +48,13 @@ class Table:
     another entity might have an item of the same key, since the model renders its keys itself.
     """
 
-    def __init__(self, bound: Bound, table_name: str, adapter: DynamoDBAdapter) -> None:
+    def __init__(self, bound: Bound, table_name: str, adapter: DynamoDBAdapter, ttl: Mapping[str, str]) -> None:
         self.bound = bound
         self.schema = schema = bound.schema
         self.adapter = adapter
         self.entity_type = adapter.get_entity_type(bound.model)
         self.name = table_name.replace(ENTITY_PLACE, self.entity_type)
+        self._ttl = ttl
         self.keying = adapter.keying(bound.model)
         self.key_attributes = self.keying.attributes
         self.entity = (adapter.entity, self.entity_type) if adapter.single_table else None
@@ -65,9 +66,7 @@ class Table:
             for name, spec in schema.fields.items()
         }
         self.refused_in_filters = frozenset(self.key_attributes) & self.columns.keys()
-        of_indexes = [name for index in self.indexes.values() for name in index.own]
-        of_entity = () if self.entity is None else (adapter.entity,)
-        self.own_attributes = frozenset((*self.key_attributes, *of_entity, *of_indexes, *schema.hidden_key))
+        self.own_attributes = adapter.own_attributes(bound.model)
         self.writes_itself = type(adapter).model_to_storage is not DynamoDBAdapter.model_to_storage
         self.reads_itself = type(adapter).storage_to_model is not DynamoDBAdapter.storage_to_model
         self._check()
@@ -116,6 +115,11 @@ class Table:
                 if name in index.own:
                     made[name] = {"S": part}
         return made
+
+    @property
+    def expiry(self) -> str | None:
+        """The attribute by which DynamoDB removes rows of the table, if an extension declared one."""
+        return self._ttl.get(self.name)
 
     # -- items ------------------------------------------------------------------------------------------------------
 

@@ -341,12 +341,17 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _asks_for_none(term: Compare) -> bool:
+    """Whether rows that are in no index match too."""
+    return term.value is None or (term.lookup == "in" and None in term.value)
+
+
 def _help(table: Table, query: Query) -> str:
     """Which index would turn a scan into a query."""
     fields = table.schema.fields
     told = [one for one in terms(query.where) if isinstance(one, Compare) and one.path[0] in fields]
-    told = [one for one in told if len(one.path) == 1]
-    equal = [one.path[0] for one in told if one.lookup in ("eq", "in") and one.value is not None]
+    told = [one for one in told if len(one.path) == 1 and not _asks_for_none(one)]
+    equal = [one.path[0] for one in told if one.lookup in ("eq", "in")]
     ranged = [one.path[0] for one in told if one.lookup in _HELPED and one.path[0] not in equal]
     ordered = [one.path[0] for one in query.order if len(one.path) == 1 and one.path[0] in table.schema.fields]
     helped = [name for name in equal if table.schema.fields[name].type.orderable]

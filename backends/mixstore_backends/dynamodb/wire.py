@@ -12,6 +12,8 @@ from typing import Any
 
 Wire = dict[str, Any]
 NULL: Wire = {"NULL": True}
+_LARGEST_WHOLE = 10**38
+"""Below it a number has no more than 38 digits before its point."""
 
 
 def to_wire(value: Any) -> Wire:
@@ -35,7 +37,7 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 _TO: dict[type, Callable[[Any], Wire]] = {
     str: lambda value: {"S": value},
     int: lambda value: {"N": str(value)},
-    float: lambda value: {"N": repr(value)},
+    float: lambda value: {"N": _float_text(value)},
     Decimal: lambda value: {"N": str(value)},
     bool: lambda value: {"BOOL": value},
     bytes: lambda value: {"B": value},
@@ -45,6 +47,11 @@ _TO: dict[type, Callable[[Any], Wire]] = {
 }
 
 
+def _float_text(value: float) -> str:
+    """A float whose type is not known when it is read: to the last digit if it is whole, since it becomes an int."""
+    return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_WHOLE else repr(value)
+
+
 def from_wire(value: Wire) -> Any:
     """The value of an attribute whose type nobody declared; a set of another program's becomes a list."""
     ((kind, found),) = value.items()
@@ -52,12 +59,17 @@ def from_wire(value: Wire) -> Any:
 
 
 def number(found: str) -> int | float:
-    """A number in JSON: an int if it is whole."""
+    """A number in JSON: an int if it is whole, unless it is as large as nothing but floats are."""
     try:
-        return int(found)
+        made = int(found)
     except ValueError:
         exact = Decimal(found)
-        return int(exact) if exact == exact.to_integral_value() else float(exact)
+        if exact != exact.to_integral_value():
+            return float(exact)
+        made = int(exact)
+    if abs(made) >= _LARGEST_WHOLE and Decimal(repr(float(made))) == made:
+        return float(made)
+    return made
 
 
 def whole(found: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import ValidationError
@@ -150,6 +151,8 @@ def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False) -> Actio
     request: dict[str, Any] = {}
     if write.op in ("create", "upsert"):
         kind, request["Item"] = "Put", table.item_of(write.key, write.record or {})
+        if write.dies is not None and table.expiry is not None:
+            request["Item"][table.expiry] = {"N": str(ceil(write.dies.timestamp()))}
     else:
         kind, request["Key"] = write.op.capitalize(), table.keying.wire(write.key)
     if write.op == "update":

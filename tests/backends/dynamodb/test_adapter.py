@@ -9,6 +9,7 @@ import pytest
 
 from mixstore import ConfigurationError, CorruptRecordError, Field, Key, Model, SchemaError, ValidationError
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
+from mixstore_backends.dynamodb.wire import from_wire, to_wire
 from tests.backends.dynamodb.conftest import using
 from tests.backends.dynamodb.models import NOON, Member, Reading, Todo, User
 
@@ -253,3 +254,11 @@ def test_an_adapter_of_somebody_else_is_heard(dynamodb_client):
 def test_attributes_need_names_that_differ(options):
     with pytest.raises(ConfigurationError):
         DynamoDBAdapter(**options)
+
+
+@pytest.mark.parametrize("value", [3.602879701896397e16, -(2.0**60), 1e37, 1e38, 1e100, 2**53 + 1, 10**37, 1.5, 1e-100])
+def test_a_number_in_a_free_value_comes_back_equal(value):
+    """The engine keeps no notation: it answers all digits, and 38 of them are exact."""
+    sent = to_wire({"n": value})["M"]["n"]["N"]
+    assert from_wire({"N": sent}) == value
+    assert from_wire({"N": format(Decimal(sent), "f")}) == value

@@ -195,6 +195,13 @@ def test_a_scan_says_which_index_would_help(planner):
     assert 'GSI("by_name", partition="NAME#{name}", sort="{age}")' in "".join(told.notes)
 
 
+def test_no_index_is_said_to_help_where_rows_match_that_are_in_none(planner):
+    told = planner.query(Task).filter(owner__in=["ann", None], text="x").explain()
+    assert 'GSI("by_text", partition="TEXT#{text}")' in told.notes[-1]
+    told = planner.query(Task).filter(owner__in=["ann", None]).explain()
+    assert told.notes == ("no index helps: nothing says which partition to read",)
+
+
 def test_a_scan_is_warned_of_or_forbidden(planner):
     planner.scan_policy = "forbid"
     with pytest.raises(QueryError, match="reads the whole table"):

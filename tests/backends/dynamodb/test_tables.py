@@ -128,6 +128,7 @@ def test_expiry_is_switched_on_once_and_another_attribute_is_refused(store, dyna
     store.initialize(User)
     told = dynamodb_client.describe_time_to_live(TableName=store.table_name)["TimeToLiveDescription"]
     assert (told["TimeToLiveStatus"], told["AttributeName"]) == ("ENABLED", "ttl")
+    store = DynamoDBBackend(store.table_name, client=dynamodb_client)
     store.enable_ttl(User, "expires")
     with pytest.raises(ConfigurationError, match="expiry is 'ttl', not 'expires'"):
         store.initialize(User)
