@@ -43,11 +43,12 @@ EXTENSION_EXTRAS = {
     "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
-    "dynamodb": {"boto3", "botocore"},
+    "dynamodb": {"aiobotocore", "boto3", "botocore"},
     "opensearch": {"opensearchpy"},
     "sqlite": {"sqlite3"},
 }
 LOADED_ON_DEMAND = (
+    "aiobotocore",
     "airportsdata",
     "cryptography",
     "zstandard",

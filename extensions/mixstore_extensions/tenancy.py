@@ -129,9 +129,10 @@ class TenantScoped(Mixin):
                 if whole and given is None:
                     raise TenantError(f"a new {self.schema.name} needs its tenant", hint=f"give {name}=... by yourself")
                 return None
-            if not whole and (context.previous is not None or given is not None):
-                owner = given if context.previous is None else context.previous[name]
-                if owner != mine:
+            if not whole:  # whose the caller takes the row to be; whose it is by now is a condition of the write
+                owner = given if context.loaded is None else context.loaded[name]
+                owners = {owner, given} if context.asked == "delete" else {owner}
+                if owners - {None, mine}:
                     raise NotFoundError(f"{self.schema.name} to {context.asked} is not there")
             if given is not None and given != mine:
                 raise ValidationError(

@@ -209,5 +209,5 @@ def test_a_purge_of_all_tenants_takes_a_job_for_all(clock):
 
 def test_it_is_active_by_the_name_tenant():
     for model in (Doc, Bill):
-        assert [entry.name for entry in model.extensions() if entry.state == "active"] == ["tenant"]
+        assert "tenant" in [entry.name for entry in model.extensions() if entry.state == "active"]
     assert Capability.CONDITIONS in TenantScoped.Isolation.requires
