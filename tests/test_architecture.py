@@ -43,7 +43,7 @@ EXTENSION_EXTRAS = {
     "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
-    "dynamodb": {"boto3", "botocore"},
+    "dynamodb": {"aiobotocore", "boto3", "botocore"},
     "opensearch": {"opensearchpy"},
     "sqlite": {"sqlite3"},
 }
