@@ -53,22 +53,7 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest], Backend]] = {
         request.getfixturevalue("tmp_path") / "store.db", timeout=60, synchronous="off"
     ),
     "sqlite-memory": lambda request: SQLiteBackend(":memory:"),
-    "dynamodb": dynamodb,
 }
-
-CANT: dict[str, dict[str, str]] = {
-    "dynamodb": {
-        "test_decimals_are_never_rounded": "a number of DynamoDB has 38 digits",
-        "test_a_number_that_the_engine_cannot_hold_is_refused": "DynamoDB holds what takes more than 64 bits",
-        "test_an_index_that_is_added_later_has_the_rows_that_were_there": (
-            "an index whose templates change needs reindex()"
-        ),
-        "test_rows_that_a_new_index_can_not_hold_are_found_all_the_same": (
-            "what has no key in an index of DynamoDB is not in it"
-        ),
-    },
-}
-"""backend -> test -> why it can't hold there."""
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +98,6 @@ def registry() -> Iterator[None]:
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """An empty backend of each kind; closed at the end."""
-    reason = CANT.get(request.param, {}).get(request.node.originalname)
-    if reason is not None:
-        pytest.skip(reason)
     with BACKENDS[request.param](request) as made:
         for what in [
             what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args
