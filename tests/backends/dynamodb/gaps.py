@@ -11,7 +11,16 @@ OF_FLOATS = (
     "dict_by_uuid", "dict_of_models", "list_of_models", "model", "model_of_everything", "optional_model", "wide_union",
 )  # fmt: skip
 
+EMPTY = "the engine's limit: an empty text can't be a key, so such a row is in no index"
+ONE_KEY = "never, because rows of one table share its keys: a template has to name what it is of"
+
 GAPS = {
+    "test_using_an_index_asks_for_the_rows_in_it_and_no_other_query_does": EMPTY,
+    "test_what_an_index_does_not_hold_is_read_all_the_same": EMPTY,
+    "test_no_write_leaves_an_index_behind": EMPTY,
+    "test_threads_that_move_a_row_leave_it_in_one_place": EMPTY,
+    "test_an_index_is_awaited_like_others": EMPTY,
+    "test_models_of_one_rendered_key_are_apart": ONE_KEY,
     "test_every_plain_kind_orders_by_its_meaning[real-values2]": NUMBERS,
     "test_every_lookup_answers_as_the_reference_does[real]": NUMBERS,
     "test_every_lookup_on_an_indexed_field_answers_as_the_reference_does[real]": NUMBERS,
