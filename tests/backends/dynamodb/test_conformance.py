@@ -13,7 +13,7 @@ from mixstore.testing import BackendConformance
 from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_extensions.testing import TTLConformance, VersionedConformance
 from tests.backends.conftest import dynamodb
-from tests.backends.dynamodb.gaps import EMPTY, FOUND, GAPS
+from tests.backends.dynamodb.gaps import COME_BACK, EMPTY, FOUND, GAPS
 
 
 @pytest.fixture(scope="module", autouse=True)
