@@ -95,8 +95,10 @@ class StreamingCases(Conformance):
         assert results[0] == list(reversed(range(0, count, 2)))
 
     def test_a_row_that_is_changed_behind_its_page_comes_as_it_is_by_then(self, use: Use) -> None:
+        count = 1100
+        if self.limits.rows < count:
+            pytest.skip("so few rows are one page")
         use(Thing)
-        count = min(1100, self.limits.rows)
         Thing.batch_create([{"id": n, "number": 0} for n in range(count)])
         last = Thing.get(count - 1)
         rows = iter(Thing.where(number=0))
