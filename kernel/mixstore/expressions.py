@@ -71,6 +71,19 @@ def terms(expr: Expr) -> tuple[Expr, ...]:
     return () if whole == TRUE else (whole,)
 
 
+def depth(expr: Expr) -> int:
+    """How deep the nodes nest; 1 for a comparison by itself. Engines refuse what nests too deeply for them."""
+    deep, level = 0, [expr]
+    while level:
+        deep += 1
+        level = [
+            inner
+            for node in level
+            for inner in (node.terms if isinstance(node, And | Or) else (node.term,) if isinstance(node, Not) else ())
+        ]
+    return deep
+
+
 def _unknown(expr: object) -> Exception:
     if isinstance(expr, Q):
         return QueryError(f"{expr!r} is not resolved: lookups.resolve() knows the fields that it names")

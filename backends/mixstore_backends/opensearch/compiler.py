@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mixstore.comparing import TESTS
 from mixstore.errors import UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, terms
+from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
 from mixstore_backends.opensearch.lookups import (
     EVERYTHING,
     LOOKUPS,
@@ -62,7 +62,7 @@ class Compiler:
         left = LARGEST
         for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
-                if type(term) is not Compare and _depth(term) > DEEPEST:
+                if type(term) is not Compare and depth(term) > DEEPEST:
                     raise NotPushableError("so deep a term")
                 piece = self.expression(term)
                 if piece.leaves > left:
@@ -99,18 +99,6 @@ class Compiler:
     def apart(self, order: Sequence[Order]) -> list[Column]:
         """Columns that tell rows apart by these paths, in whatever order."""
         return [column for one in order for column in self.sources.at(one.path).distinct]
-
-
-def _depth(expr: Expr) -> int:
-    depth, level = 0, [expr]
-    while level:
-        depth += 1
-        level = [
-            inner
-            for node in level
-            for inner in (node.terms if isinstance(node, And | Or) else (node.term,) if isinstance(node, Not) else ())
-        ]
-    return depth
 
 
 def _compare(compiler: Compiler, expr: Any) -> Piece:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore.comparing import TESTS
 from mixstore.containers import json_value
 from mixstore.errors import UnsupportedOperationError, nearest
-from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, terms
+from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
 from mixstore_backends.sqlite.lookups import EVERYTHING, LOOKUPS, NOTHING, Sql, joined, negated
 from mixstore_backends.sqlite.operands import NotInSQLError, Sources
 from mixstore_backends.sqlite.values import to_text
@@ -57,7 +57,7 @@ class Compiler:
         left = LONGEST
         for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
-                if type(term) is not Compare and _depth(term) > DEEPEST:
+                if type(term) is not Compare and depth(term) > DEEPEST:
                     raise NotInSQLError("so deep a term")
                 piece = self.expression(term)
                 if len(piece.text) > left:
@@ -89,19 +89,6 @@ class Compiler:
                 return None
             columns.append(Place(source.ordered, source.nullable, one.descending))
         return columns
-
-
-def _depth(expr: Expr) -> int:
-    """How deep the nodes nest; 1 for a comparison by itself."""
-    depth, level = 0, [expr]
-    while level:
-        depth += 1
-        level = [
-            inner
-            for node in level
-            for inner in (node.terms if isinstance(node, And | Or) else (node.term,) if isinstance(node, Not) else ())
-        ]
-    return depth
 
 
 # -- nodes -----------------------------------------------------------------------------------------------------------
