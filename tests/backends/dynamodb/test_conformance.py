@@ -33,12 +33,17 @@ class OnDynamoDB:
             yield backend
 
 
+ONE_IS_TRUE = "the engine's limit: moto compares true and 1 as equal; tests/engines has these cases"
 MOTO = "the engine's limit: moto answers a map with an empty key as no map; tests/engines has these cases"
 
 
 class TestDynamoDBBackend(OnDynamoDB, BackendConformance):
     gaps = {
         **GAPS,
+        "test_comparing_nested_values[filters19-]": ONE_IS_TRUE,
+        "test_a_bool_is_no_number_and_a_number_no_text": ONE_IS_TRUE,
+        "test_every_lookup_answers_as_the_reference_does[free]": ONE_IS_TRUE,
+        "test_every_lookup_on_a_nested_path_answers_as_the_reference_does[free__a-values5]": ONE_IS_TRUE,
         f"{FOUND}[dict]": MOTO,
         f"{COME_BACK}[dict]": MOTO,
         f"{COME_BACK}[dict_by_enum]": MOTO,
