@@ -243,7 +243,7 @@ def _start(
 def _by_native(table: Table, query: Query, told: tuple[Expr, ...]) -> Access | None:
     """A key of fields in their own types: equality of the first, and a range of the second."""
     first, *rest = table.schema.key_fields
-    pinned = next((one for one in told if _is(one, first, ("eq",))), None)
+    pinned = next((one for one in told if pins(one, first)), None)
     if pinned is None:
         return None
     ranges = [one for one in told if rest and _is(one, rest[0], (*_SIGNS, "between", "startswith"))][:1]
@@ -282,6 +282,11 @@ def _native(table: Table, term: Any, given: Placeholders) -> str:
     if term.lookup == "startswith":
         return f"begins_with({name}, {given.value(value)})"
     return f"{name} {_SIGNS[term.lookup]} {given.value(value)}"
+
+
+def pins(term: Expr, name: str) -> bool:
+    """Whether a term leaves a field one value."""
+    return _is(term, name, ("eq",))
 
 
 def _is(term: Expr, name: str, lookups: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import QueryError
 from mixstore.expressions import TRUE, Compare, Expr, conjunction, sort_key, terms
 from mixstore.planned import Plan, QueryPlan, Rows
-from mixstore_backends.dynamodb.access import Access, choose
+from mixstore_backends.dynamodb.access import Access, choose, pins
 from mixstore_backends.dynamodb.compiler import NO_FILTER, Where
 from mixstore_backends.dynamodb.placeholders import Placeholders
 from mixstore_backends.dynamodb.reading import read_keys
@@ -254,12 +254,26 @@ def select(table: Table, query: Query, consistent: bool) -> Find:
     plan.sliced = plan.ordered and plan.residual is None
     if query.limit is not None and plan.ordered and not plan.access.keys:
         wanted = query.limit + query.offset + (1 if plan.access.ties else 0)
-        filtered = plan.residual is not None or any("FilterExpression" in one for one in plan.requests)
-        plan.size = min(wanted * 4 + 16 if filtered else wanted, LARGEST_PAGE)
+        plan.size = min(wanted * 4 + 16 if _may_leave_out(table, query, plan) else wanted, LARGEST_PAGE)
+        if len(plan.requests) == 1:
+            plan.request = {**plan.requests[0], "Limit": plan.size}
     if plan.sliced:
         plan.skip = query.offset
     plan.notes = _notes(table, query, plan)
     return plan
+
+
+def _may_leave_out(table: Table, query: Query, plan: Find) -> bool:
+    """Whether the filter is likely to leave out some of the items that are looked at: it asks for more than the entity
+    and what the partition says already.
+    """
+    access = plan.access
+    if plan.scan or plan.residual is not None:
+        return plan.residual is not None or any("FilterExpression" in one for one in plan.requests)
+    shape = table.keying.shape if access.secondary is None else access.secondary.spec.shape
+    named = () if shape is None else shape.partition.fields
+    left = [term for term in terms(query.where) if term not in access.said]
+    return not all(any(pins(term, name) for name in named) for term in left)
 
 
 def count(table: Table, query: Query, consistent: bool) -> QueryPlan:

@@ -43,6 +43,17 @@ def _sort_range(table: Table, condition: KeyCondition) -> Iterator[Sql]:
         yield Sql(" AND ".join(f"{name} {sign} ?" for sign, _ in bounds), tuple(text for _, text in bounds))
 
 
+def by_rendered_order(table: Table, query: Query, pushed: Sequence[Expr]) -> bool | None:
+    """Whether the sort texts of the one partition have the asked order descending; None if they have not."""
+    shape = table.schema.key_shape
+    if shape is None or shape.sort is None or len(shape.conditions(pushed)) != 1:
+        return None
+    named = [one for one in query.order if one.path[0] not in table.schema.hidden_key]
+    found = shape.order(named, pushed) if named else None
+    decided = {name for one in named for name in one.path}.issuperset(shape.sort.fields)
+    return found.descending if found is not None and decided and not found.rest else None
+
+
 class _Way(NamedTuple):
     """An index that serves a query, and how far: one for each column whose value is told, less for a range."""
 
@@ -86,7 +97,8 @@ def _by_columns(table: Table, told: Sequence[Expr], sought: Iterable[tuple[Compa
     """The key and the secondary indexes, as far as their columns are told one after the other."""
     rendered = by_rendered_key(table, told)
     if rendered:
-        yield _Way(_ONE_ROW if len(rendered) == len(table.keys) and " = " in rendered[-1].text else 1.05, PRIMARY)
+        one_row = len(rendered) == len(table.keys) and " = " in rendered[-1].text
+        yield _Way(_ONE_ROW if one_row else 1.5 if len(rendered) > 1 else 1.05, PRIMARY)
     found = list(sought)
     equal = {source.name for term, source in found if term.lookup in _EQUAL or term.value is True}
     ranged = {source.name for term, source in found if term.lookup in _RANGES and source.ordered == source.sql}

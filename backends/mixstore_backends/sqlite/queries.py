@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import UnsupportedOperationError, ValidationError
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.sqlite import fts
-from mixstore_backends.sqlite.access import access, by_rendered_key, forced_index
+from mixstore_backends.sqlite.access import access, by_rendered_key, by_rendered_order, forced_index
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
 from mixstore_backends.sqlite.lookups import NOTHING, Sql, joined
@@ -165,7 +165,8 @@ def select(table: Table, compiler: Compiler, query: Query) -> Select:
         return pages.plan(None if columns is None or query.limit is None else FIRST_PAGE)
     text, parameters = f"SELECT {table.names_sql} FROM {_rows(table, query)}{condition.text}", condition.parameters
     if columns:
-        text += _order_by(columns)
+        turned = by_rendered_order(table, query, where.terms)
+        text += _order_by(columns if turned is None else [Place(table.keys[-1].sql, False, turned)])
     if query.limit is not None or query.offset:
         text += " LIMIT ? OFFSET ?" if query.offset else " LIMIT ?"
         limit = -1 if query.limit is None else min(query.limit, LARGEST_LIMIT)

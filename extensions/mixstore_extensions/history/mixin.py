@@ -154,13 +154,18 @@ class History(Mixin):
         Only of rows that could be seen: of a tenant its own.
         """
         expiry = Expiry(shelf_of(bound_of(cls)))
-        return sum(expiry.upto(found).delete() for found in expiry.revisions() if expiry.reached(found))
+        found = expiry.revisions() if expiry.by_page else expiry.revisions().all()
+        return sum(expiry.upto(one).delete() for one in found if expiry.reached(one))
 
     @classmethod
     async def aprune_history(cls) -> int:
         """`prune_history()`, awaited."""
-        expiry, removed = Expiry(shelf_of(bound_of(cls))), 0
-        async for found in expiry.revisions():
-            if expiry.reached(found):
-                removed += await expiry.upto(found).adelete()
+        expiry = Expiry(shelf_of(bound_of(cls)))
+        if not expiry.by_page:
+            reached = [one for one in await expiry.revisions().aall() if expiry.reached(one)]
+            return sum([await expiry.upto(one).adelete() for one in reached])
+        removed = 0
+        async for one in expiry.revisions():
+            if expiry.reached(one):
+                removed += await expiry.upto(one).adelete()
         return removed

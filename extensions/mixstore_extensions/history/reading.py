@@ -128,6 +128,7 @@ class Expiry:
         self.keep = bound.schema.meta.get("history_keep")
         lifetime = bound.schema.meta.get("history_for")
         now = bound.backend.clock()
+        self.by_page = Capability.ORDERED in bound.backend.capabilities  # or each page would sort all of them
         self.oldest = None if lifetime is None else now - lifetime
         seen, dead = bound.chain.visibility(bound.chain.revealed), bound.chain.evict
         self.visible = None if seen == TRUE else bound.visible(now, bound.chain.revealed)

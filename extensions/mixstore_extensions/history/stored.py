@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mixstore import Bound, ConfigurationError, CorruptRecordError, Field, Model, jsonable
+from mixstore import Bound, ConfigurationError, CorruptRecordError, Field, Key, Model, jsonable
 
 BYTES = "$bytes"
 
@@ -38,9 +38,10 @@ class StoredRevision(Model):
         entity = "mixstore_revision"
         internal = True
         scan = "allow"
+        key = Key(partition="MIXSTORE_REVISION#{row}", sort="NUMBER#{number:010d}")
 
-    row: str = Field(primary_key=True, index=True)
-    number: int = Field(primary_key=True)
+    row: str = Field(index=True)
+    number: int
     at: datetime
     by: str | None = None
     operation: str

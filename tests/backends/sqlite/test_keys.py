@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import Field, Model
+from mixstore import Field, Key, Model
 from tests.backends.sqlite.models import (
     BYTES,
     DAYS,
@@ -87,3 +87,24 @@ def test_a_key_that_no_row_can_hold_is_not_there(use: Use) -> None:
     model.create(key=1)
     assert model.get(2**70) is None
     assert [one and one.key for one in model.batch_get([2**70, 1])] == [None, 1]
+
+
+class Stop(Model):
+    class Meta:
+        key = Key(partition="LINE#{line}", sort="STOP#{number:06d}")
+
+    line: str
+    number: int
+    name: str = ""
+
+
+def test_the_order_of_a_rendered_sort_key_is_that_of_the_key_itself(use: Use) -> None:
+    model: Any = use(Stop)
+    model.batch_create([{"line": line, "number": n, "name": str(-n)} for line in "AB" for n in (9, 10, 100, 1)])
+    asked = model.where(line="A").order_by("-number")
+    assert [one.number for one in asked.limit(3).all()] == [100, 10, 9]
+    assert [one.number for one in model.where(line="A", number__gt=1).order_by("number")] == [9, 10, 100]
+    assert [one.name for one in model.where(line="A").order_by("name")] == ["-1", "-10", "-100", "-9"]
+    told = asked.limit(1).explain()
+    assert told.index == "primary key"
+    assert 'ORDER BY "_sk" DESC' in told.request["sql"]
