@@ -41,6 +41,7 @@ class Audited(BackendExtension):
 
     name = "audited"
     requires = (Capability.ATOMIC_WRITES,)
+    fidelity = "native"
 
     class Options(BackendExtension.Options):
         """`values`: keep what the changed fields became, but for those of `exclude` and what is stored encrypted."""

@@ -53,6 +53,7 @@ class Guards(BackendExtension):
     """Writes, moves and removes the guards of a row; what `groups` gives decides of which fields."""
 
     requires = (Capability.ATOMIC_WRITES, Capability.CONDITIONS)
+    fidelity = "native"
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -41,6 +41,7 @@ class SoftDelete(Mixin):
         """Turns a delete into an update, and hides what was deleted by a filter that is part of every read."""
 
         requires = (Capability.CONDITIONS,)
+        fidelity = "native"
         rewrites = {"delete": "update"}
         reveals = "include_deleted"
 

@@ -107,6 +107,7 @@ class TenantScoped(Mixin):
 
         name = "tenant"
         requires = (Capability.CONDITIONS,)
+        fidelity = "native"
 
         def configure_backend(self, model_class: type[Any]) -> None:
             spec = self.schema.field(_field_of(self.schema), "lacks the field of its tenant:")

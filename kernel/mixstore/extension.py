@@ -105,7 +105,8 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     - `reveals`: the query option that switches this extension's `dead` and `veiled` off (`"include_expired"`).
     - `extends`: the mixin of somebody else that this is for. `activates_on`: field options that attach it with no
     mixin.
-    - `fidelity`: `native` where the engine does the work, `emulated` where mixstore does.
+    - `fidelity`: `native` where the engine does the work, or keeps it true by its own conditions, filters and
+    transactions; `emulated` where mixstore does.
     """
 
     backend_name: ClassVar[str] = ANY_BACKEND

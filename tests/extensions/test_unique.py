@@ -365,5 +365,5 @@ def test_a_backend_without_atomic_writes_is_refused():
 def test_the_chain_tells_of_it(use):
     use(Badge)
     told = {entry.name: (entry.state, entry.fidelity) for entry in Badge.extensions()}
-    assert told["unique_together"] == ("active", "emulated")
+    assert told["unique_together"] == ("active", "native")
     assert "unique" in told

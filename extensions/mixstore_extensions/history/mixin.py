@@ -52,6 +52,7 @@ class History(Mixin):
         """A revision is a row whose key is the row's and the next number: of two writers one finds it taken."""
 
         requires = (Capability.ATOMIC_WRITES,)
+        fidelity = "native"
         reads = {"update": (), "delete": ()}
 
         @cached_property

@@ -228,7 +228,7 @@ HEAD = """# Support matrix
 Made by `mixstore matrix --write docs/matrix.md` from the [conformance kit](testing.md); a test fails when it is stale.
 
 Each cell says how a backend has something, and how many cases of the kit hold it to that.
-`native`: the engine does it.
+`native`: the engine does it, or keeps it true by a condition, a filter or a transaction of its own.
 `emulated`: mixstore does it, and the same cases hold.
 `no`: it is refused or does without, and the cases are of that.
 A case with several tags counts for each of them.

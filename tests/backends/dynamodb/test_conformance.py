@@ -27,6 +27,8 @@ def quickly_told():
 
 
 class OnDynamoDB:
+    matrix = "dynamodb"
+
     @pytest.fixture
     def backend(self, request):
         with dynamodb(request) as backend:

@@ -48,7 +48,7 @@ def test_without_guards_these_engines_let_rows_share_a_value(use, backend):
 def test_guards_attach_themselves_where_the_engine_does_not_enforce(use):
     use(User)
     entry = User.extensions()[0]
-    assert (entry.name, entry.state, entry.fidelity) == ("unique", "active", "emulated")
+    assert (entry.name, entry.state, entry.fidelity) == ("unique", "active", "native")
     native = InMemoryBackend()
     [entry] = native.bound(User).chain.entries
     assert (entry.name, entry.state, entry.reason) == ("unique", "inactive", "the engine enforces it: UNIQUE")
