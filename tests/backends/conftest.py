@@ -98,7 +98,12 @@ def registry() -> Iterator[None]:
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """An empty backend of each kind; closed at the end."""
-    with BACKENDS[request.param](request) as made:
+    yield from made_for(request, BACKENDS[request.param])
+
+
+def made_for(request: pytest.FixtureRequest, make: Callable[[pytest.FixtureRequest], Backend]) -> Iterator[Backend]:
+    """A backend for a test, which is skipped if it needs what the backend lacks."""
+    with make(request) as made:
         for what in [
             what for name in (MARK, "needs") for mark in request.node.iter_markers(name) for what in mark.args
         ]:

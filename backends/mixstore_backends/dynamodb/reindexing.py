@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixstore.errors import ValidationError
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan
 from mixstore.query import Query
@@ -20,21 +21,52 @@ ATTEMPTS = 20
 
 
 class Reindex(Plan):
-    """Look at every row of a model; how many were not in an index as they should be."""
+    """Look at every row of a model; how many were not in an index as they should be.
 
-    __slots__ = ("table",)
+    ValidationError, when all others are right, if there are rows that an index can't hold: a query by it would not
+    find them.
+    """
+
+    __slots__ = ("table", "unfit")
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        self.unfit: dict[Any, ValidationError] = {}
 
     def steps(self, transport: Transport) -> Steps[int]:
         changed = 0
+        self.unfit.clear()
         more: Find | None = select(self.table, Query(self.table.bound.model, TRUE), True)
         while more is not None:
             rows, more = yield from more.steps(transport)  # type: ignore[assignment]
             for row in rows:
                 changed += yield from self._put_right(transport, row)
+        if self.unfit:
+            raise self._unfit(*next(iter(self.unfit.items())))
         return changed
+
+    def _look_at(self, values: dict[str, Any]) -> None:
+        """Note a row that an index can't hold; one of methods is no way to find rows, so that it may lack some."""
+        key = self.table.bound.key_from(values)
+        self.unfit.pop(key, None)  # it may have changed since it was looked at
+        for index in self.table.indexes.values():
+            try:
+                if index.spec.shape is not None:
+                    index.spec.key_from(values)
+            except ValidationError as error:
+                self.unfit[key] = error
+
+    def _unfit(self, key: Any, error: ValidationError) -> ValidationError:
+        schema = self.table.schema
+        others = f", nor of {len(self.unfit) - 1} others" if len(self.unfit) > 1 else ""
+        return ValidationError(
+            f"{schema.name}: an index can't hold the values of this row{others}, which queries by it would not find: "
+            f"{error.message}",
+            field=error.field,
+            model=schema.model,
+            key=schema.key_as_told(key),
+            hint="change the rows, or the template of the index under another name, and reindex()",
+        )
 
     def _put_right(self, transport: Transport, row: Any) -> Steps[bool]:
         """Whether the row had to be changed; one that somebody writes meanwhile is looked at again."""
@@ -57,7 +89,9 @@ class Reindex(Plan):
     def _request(self, row: Any) -> dict[str, Any] | None:
         """The update that gives the row its keys in the indexes; None if it has them."""
         table = self.table
-        right = table.index_items(table.bound.values_from_row(row), lenient=True)
+        values = table.bound.values_from_row(row)
+        self._look_at(values)
+        right = table.index_items(values, lenient=True)
         names = [name for index in table.indexes.values() for name in index.own]
         wrong = [name for name in names if row.get(name) != right.get(name)]
         if not wrong:

@@ -13,7 +13,7 @@ from mixstore.testing import BackendConformance
 from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_extensions.testing import TTLConformance, VersionedConformance
 from tests.backends.conftest import dynamodb
-from tests.backends.dynamodb.gaps import COME_BACK, EMPTY, FOUND, GAPS
+from tests.backends.dynamodb.gaps import COME_BACK, EMPTY, FOUND, GAPS, MOTO
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +36,6 @@ class OnDynamoDB:
 
 
 ONE_IS_TRUE = "the engine's limit: moto compares true and 1 as equal; tests/engines has these cases"
-MOTO = "the engine's limit: moto answers a map with an empty key as no map; tests/engines has these cases"
 
 
 class TestDynamoDBBackend(OnDynamoDB, BackendConformance):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import GSI, INCLUDE, KEYS_ONLY, ConfigurationError, Field, Model, SchemaError
+from mixstore import GSI, INCLUDE, KEYS_ONLY, ConfigurationError, Field, Model, SchemaError, ValidationError
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
 from mixstore_backends.dynamodb.tables import Wanted
 from tests.backends.dynamodb.answers import failed
@@ -143,3 +143,17 @@ def test_a_table_is_waited_for(answering):
     backend.initialize(User)
     assert [name for name, _ in client.asked] == ["describe_table", "create_table", "describe_table", "describe_table"]
     assert client.pauses == [1.0]
+
+
+def test_rows_that_an_index_can_not_hold_are_told_when_the_others_are_in(store):
+    old, new = model(), model(GSI("by_group", partition="{group}", sort="{n:02d}"))
+    store.initialize(old)
+    store.batch_create(old, [{"id": str(n), "group": "a", "n": 10**n} for n in range(4)])
+    with pytest.raises(ValidationError, match="values of this row, nor of 1 others, which queries by it would") as told:
+        store.initialize(new)
+    assert told.value.key in ("2", "3")
+    assert sorted(row.id for row in store.query(new).filter(group="a")) == ["0", "1"]
+    for one in "23":
+        store.upsert(new, {"id": one, "group": "a", "n": 0})
+    assert store.reindex(new) == 0
+    assert store.query(new).filter(group="a").count() == 4
