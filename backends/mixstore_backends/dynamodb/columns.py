@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import decode_one, straight_line
+from mixstore.envelopes import Envelope
 from mixstore.errors import ValidationError
 from mixstore_backends.dynamodb.values import is_plain, read_decimal
 from mixstore_backends.dynamodb.wire import MARKS, NULL, Wire, from_wire, raw, to_wire, whole
@@ -25,12 +26,13 @@ class Column:
     item, unless a row without the attribute has another default (`keeps_null`).
     """
 
-    __slots__ = ("codec", "exact", "form", "keeps_null", "name", "nullable", "plain")
+    __slots__ = ("codec", "exact", "form", "keeps_null", "name", "nullable", "opaque", "plain")
 
     def __init__(self, spec: FieldSpec, form: str, codec: Codec, opaque: bool) -> None:
         self.name = spec.name
         self.form = "json" if opaque else form
         self.codec = codec
+        self.opaque = opaque
         self.nullable = opaque or spec.type.nullable or form == "json"
         self.keeps_null = spec.has_default and (spec.default is not None or spec.default_factory is not None)
         self.plain = not opaque and is_plain(spec.type)
@@ -66,7 +68,7 @@ class Column:
         """The python text that reads a record's value out of an item `d`, and what is left to do with it."""
         found = f"d[{self.name!r}]" if self.keeps_null or not self.nullable else f"d.get({self.name!r})"
         if self.form == "json":
-            return found, _value
+            return found, _value if self.opaque else _json_value
         mark = MARKS[self.form]
         if self.nullable:
             found, guard = "w", f"None if (w := {found}) is None or 'NULL' in w else "
@@ -81,18 +83,36 @@ class Column:
         found = item[self.name]
         if "N" in found and self.form in ("int", "decimal", "float"):
             return _NUMBERS[self.form](found["N"])
-        return from_wire(found)
+        value = from_wire(found)
+        return Envelope.read(value) or value if self.form == "bytes" else value
 
 
 _INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "bytes": "bytes"}
 """form -> the type of its values in a record."""
-_REST: dict[str, Callable[[Any], Any]] = {"decimal": Decimal, "bytes": raw}
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"int": whole, "decimal": Decimal, "float": float}
 _HELD: dict[str, tuple[type, ...]] = {"S": (str,), "N": (int, float, Decimal), "BOOL": (bool,), "B": (bytes,)}
 
 
 def _value(found: Wire) -> Any:
     return from_wire(found)
+
+
+def _json_value(found: Wire) -> Any:
+    """ValueError for bytes, which no JSON value is: an extension that is not active stored them."""
+    if "B" in found:
+        raise ValueError("bytes are no JSON value")
+    return from_wire(found)
+
+
+def _own_bytes(found: Any) -> bytes:
+    """ValueError for what an extension stored that is not active."""
+    value = raw(found)
+    if Envelope.read(value) is not None:
+        raise ValueError("an extension stored it")
+    return value
+
+
+_REST: dict[str, Callable[[Any], Any]] = {"decimal": Decimal, "bytes": _own_bytes}
 
 
 class Shaper:

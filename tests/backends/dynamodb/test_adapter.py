@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import ConfigurationError, CorruptRecordError, Field, Key, Model, SchemaError, ValidationError
+from mixstore import ConfigurationError, CorruptRecordError, Envelope, Field, Key, Model, SchemaError, ValidationError
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
 from mixstore_backends.dynamodb.wire import from_wire, to_wire
 from tests.backends.dynamodb.conftest import using
@@ -262,3 +262,11 @@ def test_a_number_in_a_free_value_comes_back_equal(value):
     sent = to_wire({"n": value})["M"]["n"]["N"]
     assert from_wire({"N": sent}) == value
     assert from_wire({"N": format(Decimal(sent), "f")}) == value
+
+
+def test_bytes_that_look_as_if_an_extension_had_stored_them_are_refused_and_others_come_back(use):
+    use(User)
+    for raw in (b"\0mixstore:", b"\0mixstore:" + b"x" * 200, b"\0"):
+        assert User.create(id=raw.hex(), raw=raw) == User.get(raw.hex())
+    with pytest.raises(ValidationError, match=r"User\.raw can't be stored: bytes that begin as"):
+        User.create(id="x", raw=Envelope.of("encrypted", b"secret"))
