@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -64,12 +65,15 @@ class OverHTTP:
     """Awaited by aiobotocore, which a server has to answer."""
 
     @pytest.fixture
-    def backend(self, dynamodb_server):
+    def backend(self, dynamodb_server, keys):
         endpoint = {"region_name": "eu-west-1", "endpoint_url": dynamodb_server}
         with DynamoDBBackend(f"test-{uuid4().hex}", async_session=AioSession(), **endpoint) as backend:
             backend.scan_policy = "allow"
             yield backend
-            backend.transport.client.close()
+            client = backend.transport.client
+            with suppress(client.exceptions.ResourceNotFoundException):
+                client.delete_table(TableName=backend.table_name)
+            client.close()
 
 
 @only_awaited
