@@ -22,7 +22,8 @@ class DynamoDBAdapter(CompiledAdapter):
 
     partition, sort, entity: the names of the attributes that hold the rendered key and the entity. In a table for one
     entity the key is its key fields in their own types; only rendered keys take `partition` and `sort` there.
-    index_partition, index_sort: those of the key of an index, with its name for `{index}`.
+    index_partition, index_sort: those of the key of an index, with its name for `{index}`. token: that of what a
+    conditional write leaves, so that it knows itself again when its answer was lost.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class DynamoDBAdapter(CompiledAdapter):
         entity: str = "entity_type",
         index_partition: str = "{index}_pk",
         index_sort: str = "{index}_sk",
+        token: str = "_w",
         single_table: bool = True,
     ) -> None:
         super().__init__()
@@ -41,14 +43,16 @@ class DynamoDBAdapter(CompiledAdapter):
                 f"index_partition={index_partition!r} and index_sort={index_sort!r} must differ, and say {INDEX_PLACE}"
             )
         self._index_attributes = (index_partition, index_sort)
-        names = (partition, sort, entity)
-        if not all(isinstance(name, str) and 0 < len(name) <= 255 for name in names) or len(set(names)) < 3:
+        names = (partition, sort, entity, token)
+        if not all(isinstance(name, str) and 0 < len(name) <= 255 for name in names) or len(set(names)) < 4:
             raise ConfigurationError(
-                f"the attributes partition={partition!r}, sort={sort!r}, entity={entity!r} need names that differ"
+                f"the attributes partition={partition!r}, sort={sort!r}, entity={entity!r}, token={token!r} need names that "
+                "differ"
             )
         self.partition = partition
         self.sort = sort
         self.entity = entity
+        self.token = token
         self.single_table = single_table
         self._keyings: dict[type, Keying] = {}
 
@@ -76,7 +80,8 @@ class DynamoDBAdapter(CompiledAdapter):
         schema = schema_of(model_class)
         of_indexes = [name for spec in schema.indexes.values() for name in self.index_attributes(spec)]
         of_entity = (self.entity,) if self.single_table else ()
-        return frozenset((*self.keying(model_class).attributes, *of_entity, *of_indexes, *schema.hidden_key))
+        own = (*self.keying(model_class).attributes, *of_entity, self.token, *of_indexes)
+        return frozenset((*own, *schema.hidden_key))
 
     def model_to_storage(self, instance: Any) -> dict[str, Any]:
         """`{'pk': 'USER#123', 'sk': 'METADATA', 'entity_type': 'User', 'id': '123', ...}`."""

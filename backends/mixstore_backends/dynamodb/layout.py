@@ -67,6 +67,7 @@ class Table:
         }
         self.refused_in_filters = frozenset(self.key_attributes) & self.columns.keys()
         self.own_attributes = adapter.own_attributes(bound.model)
+        self.token = adapter.token
         self.writes_itself = type(adapter).model_to_storage is not DynamoDBAdapter.model_to_storage
         self.reads_itself = type(adapter).storage_to_model is not DynamoDBAdapter.storage_to_model
         self._check()

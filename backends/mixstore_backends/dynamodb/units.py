@@ -34,7 +34,7 @@ class Single(Plan):
 
     def __init__(self, write: Write) -> None:
         self.write = write
-        self.action = None if must_read(write) else action_of(write)
+        self.action = None if must_read(write) else action_of(write, marked=True)
 
     def steps(self, transport: Transport) -> Steps[list[Outcome]]:
         return [(yield from self._outcome(transport))]
@@ -48,7 +48,7 @@ class Single(Plan):
                 refused = judged(write, basis)
                 if refused is not None:
                     return refused
-                action = action_of(write, basis)
+                action = action_of(write, basis, marked=True)
             assert action is not None
             try:
                 answer = yield from _carried_out(transport, action)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from math import ceil
+from os import urandom
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import ValidationError
@@ -23,12 +25,16 @@ _METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 
 
 class Action:
-    """What DynamoDB is asked to do with one item. `kind` is Put, Update or Delete."""
+    """What DynamoDB is asked to do with one item. `kind` is Put, Update or Delete.
 
-    __slots__ = ("kind", "request", "table", "write")
+    token: what it leaves in the item, by which a second request knows what the first has done.
+    """
 
-    def __init__(self, kind: str, write: Write, request: dict[str, Any]) -> None:
+    __slots__ = ("kind", "request", "table", "token", "write")
+
+    def __init__(self, kind: str, write: Write, request: dict[str, Any], token: str | None) -> None:
         self.kind = kind
+        self.token = token
         self.write = write
         self.table: Table = write.bound.native
         self.request = {"TableName": self.table.name, **request}
@@ -55,36 +61,15 @@ class Action:
         return {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if "ConditionExpression" in self.request else {}
 
     def did_it(self, item: Mapping[str, Wire] | None) -> bool:
-        """Whether what is stored is what this action makes: it was carried out, though no answer came."""
+        """Whether this action made what is stored: it was carried out, though no answer came."""
         if self.kind == "Delete":
             return item is None
-        if item is None or self.write.adds:
-            return False
-        if self.kind == "Put":
-            return same(self.request["Item"], item)
-        return all(
-            item.get(name) is None if wire is None else same(wire, item.get(name))
-            for name, wire in changes_of(self.table, self.write).items()
-        )
+        return item is not None and self.token is not None and item.get(self.table.token) == {"S": self.token}
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two attributes or items are equal, however their numbers are written."""
-    if isinstance(one, dict):
-        if not isinstance(other, dict) or one.keys() != other.keys():
-            return False
-        if one.keys() == {"N"}:
-            return bool(_number(one["N"]) == _number(other["N"]))
-        return all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list):
-        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-def _number(text: str) -> Any:
-    from decimal import Decimal
-
-    return Decimal(text)
+def new_token() -> str:
+    """Twelve characters that no other write has."""
+    return b2a_base64(urandom(9), newline=False).decode()
 
 
 # -- what the stored row says ----------------------------------------------------------------------------------------
@@ -139,13 +124,14 @@ def _may_be_null(table: Table, name: str) -> bool:
 # -- actions ---------------------------------------------------------------------------------------------------------
 
 
-def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False) -> Action:
+def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False, marked: bool = False) -> Action:
     """The action of a write. ValidationError names what can't be stored.
 
     basis: the item as it was read (None: there was none); then the condition is that it has not changed since.
-    lenient: a delete of what is not there is no failure.
+    lenient: a delete of what is not there is no failure. marked: it is to leave a token, if it may be sent again.
     """
     table: Table = write.bound.native
+    token: str | None = None
     given = Placeholders()
     condition = _condition(table, write, given, lenient) if basis is UNREAD else _unchanged(table, write, given, basis)
     request: dict[str, Any] = {}
@@ -153,16 +139,22 @@ def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False) -> Actio
         kind, request["Item"] = "Put", table.item_of(write.key, write.record or {})
         if write.dies is not None and table.expiry is not None:
             request["Item"][table.expiry] = {"N": str(ceil(write.dies.timestamp()))}
+        if marked and condition:
+            token = new_token()
+            request["Item"][table.token] = {"S": token}
     else:
         kind, request["Key"] = write.op.capitalize(), table.keying.wire(write.key)
     if write.op == "update":
         changes = changes_of(table, write, basis)
         expected = _index_basis(table, write) if basis is UNREAD else {}
         condition = _joined([condition, *_still(expected, given)])
+        if marked and not write.adds:
+            token = new_token()
+            changes[table.token] = {"S": token}
         request["UpdateExpression"] = _update_expression(table, write, changes, given, basis)
     if condition:
         request["ConditionExpression"] = condition
-    return Action(kind, write, given.into(request))
+    return Action(kind, write, given.into(request), token)
 
 
 def _joined(pieces: Iterable[str]) -> str:

@@ -77,6 +77,8 @@ def to_moto(client: Any) -> Forward:
 class FaultyProxy:
     """`arm(what, times)` has the next requests meet a fault; `hits` counts them, `asked` all, by operation.
 
+    meanwhile: what others do after the request met its fault, and before its sender knows.
+
     tokens: whether the engine knows a transaction again by its token; where not, answers of transactions get through.
     """
 
@@ -88,6 +90,7 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._what, self._times = "", 0
         self.armed_for: set[int] = set()
+        self.meanwhile: Callable[[], Any] = lambda: None
 
     def arm(self, what: str, times: int = 1) -> None:
         """The next `times` requests that this can befall meet it."""
@@ -142,8 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
         told = json.loads(body)
         fault = self.proxy.fault_of(operation, told)
         if fault in ERRORS and fault != "failed after":
+            self.proxy.meanwhile()
             return self._answer(_refusal(fault))
         if fault == "reset before":
+            self.proxy.meanwhile()
             return self._reset()
         left: dict[str, Any] = {}
         if fault == "partial":
@@ -153,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.proxy.forward({name: self.headers[name] for name in KEPT if name in self.headers}, body)
         if left:
             answer = Answer(answer.status, json.dumps({**json.loads(answer.body), "UnprocessedItems": left}).encode())
+        if fault is not None:
+            self.proxy.meanwhile()
         match fault:
             case "reset after":
                 return self._reset()

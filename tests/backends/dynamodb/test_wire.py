@@ -133,6 +133,26 @@ def test_a_create_whose_answer_was_lost_meets_itself_and_not_another_row(use, pr
     assert Note.all() == [Note(id="a", text="mine")]
 
 
+@pytest.mark.parametrize("what", ["failed", "reset before"])
+def test_of_two_who_create_the_very_same_row_one_hears_that_it_is_there(use, proxy, store, what):
+    use(Note)
+    proxy.meanwhile = lambda: store.create(Note, {"id": "a", "text": "same"})
+    proxy.arm(what)
+    with pytest.raises(DuplicateKeyError):
+        Note.create(id="a", text="same")
+    assert proxy.hits == {what: 1}
+
+
+@pytest.mark.parametrize("what", ["failed", "reset before"])
+def test_of_two_locked_updates_that_write_the_very_same_one_is_a_conflict(use, proxy, what):
+    mine, yours = use(Draft).create(id="a"), Draft.get("a")
+    proxy.meanwhile = lambda: yours.update(text="same")
+    proxy.arm(what)
+    with pytest.raises(ConflictError):
+        mine.update(text="same")
+    assert (Draft.get("a").version, proxy.hits) == (2, {what: 1})
+
+
 @pytest.mark.parametrize("what", LOST)
 def test_a_sum_whose_answer_was_lost_is_unknown_and_never_added_twice(use, proxy, what):
     row = use(Tally).create(id="a")

@@ -60,7 +60,7 @@ def test_a_create_is_conditional_and_asks_what_is_there(answering):
     assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
 
 
-def test_an_update_sends_what_changed_and_nothing_else(use, store, monkeypatch):
+def test_an_update_sends_what_changed_and_its_token_and_nothing_else(use, store, monkeypatch):
     use(User)
     mine, yours = User.create(id="1", name="a", age=1), User.get("1")
     asked = []
@@ -68,7 +68,14 @@ def test_an_update_sends_what_changed_and_nothing_else(use, store, monkeypatch):
     monkeypatch.setattr(store.transport, "call", lambda *told, **also: asked.append(told) or call(*told, **also))
     mine.update(name="b")
     yours.update(age=None)
-    assert [told[2]["UpdateExpression"] for told in asked] == ["SET #n1 = :v0", "REMOVE #n1"]
+    assert [told[2]["UpdateExpression"] for told in asked] == [
+        "SET #n1 = :v0, #n2 = :v1",
+        "SET #n1 = :v0 REMOVE #n2",
+    ]
+    assert [set(told[2]["ExpressionAttributeNames"].values()) for told in asked] == [
+        {"pk", "name", "_w"},
+        {"pk", "age", "_w"},
+    ]
     assert (User.get("1").name, User.get("1").age) == ("b", None)
 
 
@@ -185,8 +192,8 @@ def test_a_create_whose_answer_was_lost_is_no_duplicate_of_itself(answering):
     assert len(client.asked) == 2
 
 
-def _already(request: dict[str, Any]) -> Any:
-    raise refused(request["Item"])
+def _already(request: dict[str, Any], **also: Any) -> Any:
+    raise refused(request["Item"], **also)
 
 
 def test_a_create_whose_answer_was_lost_is_a_duplicate_of_another_row(answering):
@@ -197,7 +204,7 @@ def test_a_create_whose_answer_was_lost_is_a_duplicate_of_another_row(answering)
 
 def test_botocores_own_retries_are_taken_into_account(answering):
     stored = plain_item()
-    backend, _ = answering(refused(stored, retries=1), refused(stored))
+    backend, _ = answering(lambda request: _already(request, retries=1), refused(stored, retries=1))
     assert backend.create(User, {"id": "1"})["id"] == "1"
     with pytest.raises(DuplicateKeyError):
         backend.create(User, {"id": "1"})
