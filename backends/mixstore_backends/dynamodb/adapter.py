@@ -46,8 +46,8 @@ class DynamoDBAdapter(CompiledAdapter):
         names = (partition, sort, entity, token)
         if not all(isinstance(name, str) and 0 < len(name) <= 255 for name in names) or len(set(names)) < 4:
             raise ConfigurationError(
-                f"the attributes partition={partition!r}, sort={sort!r}, entity={entity!r}, token={token!r} need names that "
-                "differ"
+                f"the attributes partition={partition!r}, sort={sort!r}, entity={entity!r}, token={token!r} need names "
+                "that differ"
             )
         self.partition = partition
         self.sort = sort
