@@ -129,6 +129,14 @@ def test_import_tells_the_line_that_is_wrong(shop):
     assert shop.Order.get(8) is not None
 
 
+def test_a_terminal_shows_a_bar_for_each_entity_and_a_file_none(shop, run, monkeypatch):
+    assert run("copy", "default", "new", "shop.User").stderr == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    told = run("copy", "default", "new", "shop.User").stderr
+    assert "User" in told
+    assert "2/2" in told
+
+
 # -- a process that is killed
 
 

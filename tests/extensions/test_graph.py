@@ -50,6 +50,9 @@ class Dated(Graph, Model):
 
 
 class Hidden(SoftDelete, Tenant, TTL, Graph, Model):
+    class Meta:
+        scan = "allow"  # a purge reads all rows
+
     id: str = Field(primary_key=True)
 
 
@@ -331,6 +334,33 @@ def test_a_node_with_more_edges_than_fit_lets_go_of_them_first(store):
     assert ann.delete()
     assert Person.edges_where(predicate="F").count() == 0
     assert Person.get("ann") is None
+
+
+def test_a_transaction_refuses_a_node_with_more_edges_than_fit(store):
+    ann, bob = people("ab")
+    ann.relate("F", bob)
+    rows = [{"subject": '["Person","a"]', "predicate": "F", "object": f'["Person","{n}"]'} for n in range(AT_ONCE)]
+    store.batch_create(Edge, rows)
+
+    def both():
+        with store.transaction():
+            bob.delete()
+            ann.delete()
+
+    with pytest.raises(TooManyEdgesError):
+        both()
+    assert ann.edges().count() == AT_ONCE + 1
+    assert Person.get("b") is not None
+
+
+def test_a_row_that_is_purged_takes_its_edges_along_and_one_that_is_only_hidden_keeps_them(store):
+    with tenant("a"):
+        ann, bob = Hidden.create(id="ann"), Hidden.create(id="bob")
+        ann.relate("F", bob)
+        bob.delete()
+        assert ann.edges().count() == 1
+        assert Hidden.purge_deleted() == 1
+        assert ann.edges().count() == 0
 
 
 def test_a_node_that_is_hidden_is_neither_found_nor_passed_through(store):
