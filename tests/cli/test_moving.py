@@ -146,7 +146,7 @@ def test_a_copy_that_is_killed_goes_on_when_it_is_started_again(write, run, tmp_
     assert run("init", "shop").exit_code == 0
     import shop
 
-    many = 20_000
+    many = 40_000
     shop.Order.batch_create([{"id": number} for number in range(many)])
     command = (sys.executable, "-m", "mixstore", "copy", "default", "new", "shop.Order", "--checkpoint", "copy.json")
     started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

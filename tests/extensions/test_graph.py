@@ -3,86 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from itertools import combinations
 
 import pytest
 
-from mixstore import ConflictError, Field, Key, Model, QueryError, ValidationError, copy
+from mixstore import ConflictError, QueryError, ValidationError
 from mixstore.registry import registry
 from mixstore.testing import assert_no_scan, count_requests
 from mixstore_backends.memory import InMemoryBackend
-from mixstore_extensions import TTL, Edge, Graph, SoftDelete, Tenant, TooManyEdgesError, tenant, without_tenant
-from mixstore_extensions.graph.removing import AT_ONCE
+from mixstore_extensions import Edge, TooManyEdgesError
 from mixstore_extensions.graph.walking import TOGETHER
-from tests.backends.conftest import BACKENDS, dynamodb
-from tests.backends.shared.support import Clock
+from tests.backends.conftest import dynamodb
+from tests.extensions.graphs import Band, Concert, Dated, Person, found, ids, people, store
 
-KINDS = {"memory": BACKENDS["memory"], "sqlite": BACKENDS["sqlite-file"], "dynamodb": dynamodb}
-
-
-class Node(Graph, Model):
-    class Meta:
-        abstract = True
-        scan = "forbid"
-
-    id: str = Field(primary_key=True)
-
-
-class Person(Node): ...
-
-
-class Band(Node): ...
-
-
-class Concert(Graph, Model):
-    class Meta:
-        key = Key(partition="PLACE#{place}", sort="{day}")
-
-    place: str
-    day: date
-
-
-class Dated(Graph, Model):
-    day: date = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-
-
-class Hidden(SoftDelete, Tenant, TTL, Graph, Model):
-    class Meta:
-        scan = "allow"  # a purge reads all rows
-
-    id: str = Field(primary_key=True)
-
-
-MODELS = (Person, Band, Concert, Dated, Hidden)
-
-
-@pytest.fixture(params=KINDS)
-def store(request) -> Iterator:
-    """A store with an index for each order."""
-    with registry(), KINDS[request.param](request) as made:
-        for model in MODELS:
-            model.bind(made)
-        made.clock = Clock()
-        made.initialize(*MODELS)
-        made.scan_policy = "forbid"
-        yield made
-        for model in MODELS:
-            model.bind(None)
-
-
-def people(names):
-    return [Person.create(id=name) for name in names]
-
-
-def found(visits):
-    return [(one.node.id, one.depth) for one in visits]
-
-
-def ids(nodes):
-    return [one.id for one in nodes]
+__all__ = ["store"]
 
 
 # -- edges
@@ -298,99 +233,6 @@ def test_more_nodes_than_are_read_at_once_are_found(store):
     store.batch_create(Edge, edges)
     assert len(hub.neighbours("F")) == len(set(ids(hub.neighbours("F")))) == 3 * TOGETHER + 7
     assert len(hub.traverse("F", limit=TOGETHER + 1)) == TOGETHER + 1
-
-
-# -- nodes that go
-
-
-def test_a_node_takes_its_edges_along_when_it_is_deleted(store):
-    ann, bob, cat = people("abc")
-    ann.relate("F", bob)
-    bob.relate("F", ann)
-    cat.relate("F", ann)
-    ann.relate("F", ann)
-    bob.relate("F", cat)
-    with count_requests() as requests:
-        assert ann.delete()
-    assert requests.count <= 3 + 2  # the edges at each end, the row where it is read first, one unit
-    assert [edge.subject for edge in Person.edges_where(predicate="F")] == ['["Person","b"]']
-    Person.create(id="a")
-    assert Person.get("a").neighbours(direction="both") == []
-
-
-def test_a_node_with_more_edges_than_fit_lets_go_of_them_first(store):
-    ann = Person.create(id="ann")
-    me = '["Person","ann"]'
-    store.batch_create(
-        Edge, [{"subject": me, "predicate": "F", "object": f'["Person","{n}"]'} for n in range(AT_ONCE + 5)]
-    )
-    store.batch_create(
-        Edge, [{"subject": f'["Person","{n}"]', "predicate": "F", "object": me} for n in range(AT_ONCE + 5)]
-    )
-    with pytest.raises(TooManyEdgesError, match="detach"):
-        Person.where(id="ann").delete()
-    assert Person.get("ann") is not None
-    assert ann.edges().count() == AT_ONCE + 5
-    assert ann.delete()
-    assert Person.edges_where(predicate="F").count() == 0
-    assert Person.get("ann") is None
-
-
-def test_a_transaction_refuses_a_node_with_more_edges_than_fit(store):
-    ann, bob = people("ab")
-    ann.relate("F", bob)
-    rows = [{"subject": '["Person","a"]', "predicate": "F", "object": f'["Person","{n}"]'} for n in range(AT_ONCE)]
-    store.batch_create(Edge, rows)
-
-    def both():
-        with store.transaction():
-            bob.delete()
-            ann.delete()
-
-    with pytest.raises(TooManyEdgesError):
-        both()
-    assert ann.edges().count() == AT_ONCE + 1
-    assert Person.get("b") is not None
-
-
-def test_a_row_that_is_purged_takes_its_edges_along_and_one_that_is_only_hidden_keeps_them(store):
-    with tenant("a"):
-        ann, bob = Hidden.create(id="ann"), Hidden.create(id="bob")
-        ann.relate("F", bob)
-        bob.delete()
-        assert ann.edges().count() == 1
-        assert Hidden.purge_deleted() == 1
-        assert ann.edges().count() == 0
-
-
-def test_a_node_that_is_hidden_is_neither_found_nor_passed_through(store):
-    clock = store.clock
-    with tenant("a"):
-        ann, deleted, expired, end = [Hidden.create(id=name) for name in ("ann", "del", "exp", "end")]
-        expired.update(expires_in=60)
-    with tenant("b"):
-        theirs = Hidden.create(id="theirs")
-    with without_tenant():
-        for middle in (deleted, expired, theirs):
-            ann.relate("F", middle)
-            middle.relate("F", end)
-        assert len(ann.traverse("F", depth=2)) == 4
-    with tenant("a"):
-        deleted.delete()
-        clock.forward(minutes=5)
-        assert ann.traverse("F", depth=3) == []
-        assert ann.shortest_path(end) is None
-        deleted.restore()
-        assert found(ann.traverse("F", depth=3)) == [("del", 1), ("end", 2)]
-
-
-def test_edges_move_along_with_their_nodes(store):
-    ann, bob = people("ab")
-    ann.relate("F", bob, since=2020)
-    with InMemoryBackend() as other:
-        copy(Person, store, other)
-        Person.bind(other)
-        assert Person.get("a").traverse()[0].edge.properties == {"since": 2020}
 
 
 # -- what can't be
