@@ -292,6 +292,15 @@ def test_models_that_were_done_are_not_copied_again(tmp_path, source, destinatio
     assert moved[1].read == 1
 
 
+def test_a_checkpoint_that_says_too_much_is_found_out_by_the_comparison(tmp_path, source, destination):
+    filled(source, Note, {"id": 1}, {"id": 2})
+    title = "memory (no name) to memory (no name)"
+    file = tmp_path / "copy.json"
+    file.write_text(json.dumps({"version": 1, "copy": title, "parts": {"Note/Note": True}}))
+    with pytest.raises(ConflictError, match="of 2 rows 2 are missing"):
+        copy(Note, source, destination, checkpoint=file)
+
+
 def test_a_checkpoint_of_another_copy_is_refused(tmp_path, source, destination):
     file = tmp_path / "copy.json"
     file.write_text(json.dumps({"version": 1, "copy": "sqlite old to memory new", "parts": {}}))

@@ -8,6 +8,7 @@ import pytest
 
 from mixstore import (
     BackendExtension,
+    ConfigurationError,
     DuplicateKeyError,
     Envelope,
     Field,
@@ -261,3 +262,16 @@ def test_a_row_that_an_extension_refuses_is_not_stored(source, destination):
     with pytest.raises(Exception, match="bad"):
         copy(Odd, source, destination)
     assert destination.count(Odd) == 0
+
+
+def test_an_answer_of_kept_beside_that_is_no_query_names_the_hook(source, destination):
+    class Keeper(Mixin):
+        class Any(BackendExtension):
+            def kept_beside(self, model_class):
+                return ["all of them"]
+
+    class Kept(Keeper, Model):
+        id: int = Field(primary_key=True)
+
+    with pytest.raises(ConfigurationError, match=r"Any\.kept_beside failed on Kept: TypeError: it must give queries"):
+        copy(Kept, source, destination)
