@@ -8,6 +8,7 @@ from mixstore_extensions.compressed import Compressed
 from mixstore_extensions.counters import Counters, Sequence
 from mixstore_extensions.encrypted import Encrypted
 from mixstore_extensions.geo import BBox, Geo, Point, Polygon
+from mixstore_extensions.graph import Edge, Graph, TooManyEdgesError, Visit
 from mixstore_extensions.history import History, Revision
 from mixstore_extensions.keyrings import KeyProvider, KeyRing
 from mixstore_extensions.soft_delete import SoftDelete
@@ -23,8 +24,10 @@ __all__ = [
     "BBox",
     "Compressed",
     "Counters",
+    "Edge",
     "Encrypted",
     "Geo",
+    "Graph",
     "History",
     "KeyProvider",
     "KeyRing",
@@ -38,8 +41,10 @@ __all__ = [
     "TenantError",
     "TenantScoped",
     "Timestamps",
+    "TooManyEdgesError",
     "Unique",
     "Versioned",
+    "Visit",
     "acting_as",
     "current_tenant",
     "retry_on_conflict",

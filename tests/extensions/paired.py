@@ -23,6 +23,7 @@ from mixstore_extensions import (
     Compressed,
     Counters,
     Encrypted,
+    Graph,
     History,
     SoftDelete,
     Tenant,
@@ -41,7 +42,7 @@ from tests.extensions.sealing import RING
 
 MIXINS: dict[str, Any] = {
     one.__name__: one
-    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters, Unique)
+    for one in (TTL, Versioned, Timestamps, History, SoftDelete, Tenant, Encrypted, Compressed, Counters, Unique, Graph)
 }
 NAMES = (*MIXINS, "GSI", "audited")
 PAIRS = tuple(combinations(NAMES, 2))

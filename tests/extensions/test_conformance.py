@@ -6,7 +6,19 @@ import pytest
 
 from mixstore import Field, Model
 from mixstore.testing import ExtensionConformance
-from mixstore_extensions import Compressed, Counters, Encrypted, Geo, History, Point, SoftDelete, Tenant, Unique, tenant
+from mixstore_extensions import (
+    Compressed,
+    Counters,
+    Encrypted,
+    Geo,
+    Graph,
+    History,
+    Point,
+    SoftDelete,
+    Tenant,
+    Unique,
+    tenant,
+)
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 from tests.extensions.places import PARIS, Shop
 from tests.extensions.sealing import RING
@@ -31,6 +43,9 @@ class Recorded(History, Titled): ...
 
 
 class Counted(Counters, Titled): ...
+
+
+class Related(Graph, Titled): ...
 
 
 class Together(Unique, Titled):
@@ -80,6 +95,10 @@ class TestTenant(TitledConformance):
 
 class TestHistory(TitledConformance):
     mixin, model = History, Recorded
+
+
+class TestGraph(TitledConformance):
+    mixin, model = Graph, Related
 
 
 class TestCounters(TitledConformance):
