@@ -65,6 +65,7 @@ from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
+from mixstore.search import Hit, Search, hit_of
 from mixstore.types import FieldType
 from mixstore.write import OK, REMOVE, SKIPPED, Add, Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
 
@@ -101,6 +102,7 @@ __all__ = [
     "FieldSpec",
     "FieldType",
     "GSI",
+    "Hit",
     "HookError",
     "INCLUDE",
     "IndexSpec",
@@ -138,6 +140,7 @@ __all__ = [
     "ScanWarning",
     "SchemaError",
     "SettingsError",
+    "Search",
     "SideWrite",
     "TRUE",
     "ThrottledError",
@@ -162,6 +165,7 @@ __all__ = [
     "evaluate",
     "gsi_partition_key",
     "gsi_sort_key",
+    "hit_of",
     "hookimpl",
     "jsonable",
     "partition_key",

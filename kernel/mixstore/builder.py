@@ -10,9 +10,10 @@ from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
 from mixstore.expressions import TRUE, Expr, Q
 from mixstore.indexes import check_named
-from mixstore.query import Explanation, Page, Query, Search
+from mixstore.query import Explanation, Page, Query
 from mixstore.registry import current
 from mixstore.schema import schema_of
+from mixstore.search import Fields, order_by_score, searched
 from mixstore.state import state_of
 
 if TYPE_CHECKING:
@@ -133,9 +134,13 @@ class QueryBuilder(Generic[M]):
         return self.filter(~self._condition(terms, named))
 
     def order_by(self, /, *names: str) -> Self:
-        """Sort by fields or paths into them, `-` for descending; replaces an earlier order. None sorts first."""
-        schema = schema_of(self.query.model)
-        return self._with(order=tuple(lookups.parse_order(schema, name) for name in names))
+        """Sort by fields or paths into them, `-` for descending; replaces an earlier order. None sorts first.
+
+        The best that a search finds come first by `-score`; where the model has a field of that name, by `-_score`.
+        """
+        schema, search = schema_of(self.query.model), self.query.search
+        found = [order_by_score(schema, search, name) or lookups.parse_order(schema, name) for name in names]
+        return self._with(order=tuple(found))
 
     def limit(self, count: int | None, /) -> Self:
         """At most so many rows; 0 is none, None is no limit."""
@@ -159,18 +164,27 @@ class QueryBuilder(Generic[M]):
         """Go on after the page that gave this cursor; None starts at the beginning."""
         return self._with(cursor=cursor)
 
-    def search(self, text: str, /, *, fields: Iterable[str] = ()) -> Self:
-        """Rows in whose searchable fields every word of the text occurs, whatever its case."""
+    def search(
+        self,
+        text: str,
+        /,
+        *,
+        fields: Fields | None = None,
+        fuzzy: bool = False,
+        phrase: bool = False,
+        prefix: bool = False,
+        highlight: bool = False,
+    ) -> Self:
+        """Rows in whose searchable fields every word of the text occurs, whatever its case.
+
+        fields: those to search, or {field: how much a word in it counts for the score}. fuzzy: words may have a typing
+        error or two. phrase: the words in this order, in one field. prefix: the last word may go on. highlight: tell
+        the parts that were found. QueryError for what is no searchable field; a backend that does not serve an option
+        refuses it when it is asked, with UnsupportedOperationError.
+        """
         schema = schema_of(self.query.model)
-        asked = (fields,) if isinstance(fields, str) else tuple(fields)
-        for name in asked:
-            if name not in schema.searchable:
-                raise QueryError(f"{schema.name}.{name} is not searchable", hint=nearest(name, schema.searchable))
-        if not schema.searchable:
-            raise QueryError(f"{schema.name} has no searchable field", hint="Field(searchable=True)")
-        if not isinstance(text, str):
-            raise QueryError(f"a search is text, not {type(text).__name__}")
-        return self._with(search=Search(text, asked))
+        found = searched(schema, text, fields, highlight, fuzzy=fuzzy, phrase=phrase, prefix=prefix)
+        return self._with(search=found)
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""

@@ -107,6 +107,9 @@ class DirectEngine:
     def row_values(self, bound: Bound) -> None:
         """Values come by the record."""
 
+    def row_hit(self, row: Any) -> None:
+        """There is no search."""
+
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         """One `get` a key."""
         return _Call(bound, keys=keys)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.drift import Drift
     from mixstore.query import Query
+    from mixstore.search import Hit
     from mixstore.write import KeyValue
 
 M = TypeVar("M")
@@ -143,6 +144,10 @@ class PlannedBackend(Backend):
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
         """A prepared way from a row to python values, if there is a shorter one than by the record."""
+        return None
+
+    def row_hit(self, row: Any) -> Hit | None:
+        """What a search told of a row that it found; None for a row that none found. FULL_TEXT needs it."""
         return None
 
     # -- the public contract, once for all ----------------------------------------------------------------------------

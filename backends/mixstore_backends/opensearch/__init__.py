@@ -21,13 +21,12 @@ from mixstore_backends.opensearch.aggregations import (
     aggregate,
 )
 from mixstore_backends.opensearch.backend import OpenSearchBackend
-from mixstore_backends.opensearch.native import Hit, hit_of, search
+from mixstore_backends.opensearch.native import raw
 
 __all__ = [
     "Bucket",
     "Buckets",
     "DateHistogram",
-    "Hit",
     "OpenSearchAdapter",
     "OpenSearchBackend",
     "Stats",
@@ -35,6 +34,5 @@ __all__ = [
     "Terms",
     "aaggregate",
     "aggregate",
-    "hit_of",
-    "search",
+    "raw",
 ]

@@ -14,9 +14,11 @@ from mixstore.backend import Capability
 from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
+from mixstore.search import Hit
 from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
+from mixstore_backends.opensearch.native import Found
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
@@ -38,7 +40,13 @@ class OpenSearchBackend(PlannedBackend):
 
     backend_name = errors.NAME
     capabilities = (
-        Capability.CONDITIONS | Capability.INDEXES | Capability.ORDERED | Capability.ADD | Capability.FULL_TEXT
+        Capability.CONDITIONS
+        | Capability.INDEXES
+        | Capability.ORDERED
+        | Capability.ADD
+        | Capability.FULL_TEXT
+        | Capability.FUZZY_SEARCH
+        | Capability.HIGHLIGHTS
     )
     adapter: OpenSearchAdapter
 
@@ -138,6 +146,9 @@ class OpenSearchBackend(PlannedBackend):
             return queries.decode_part(bound.schema, row, decoders) if type(row) is queries.Part else whole(row)
 
         return values
+
+    def row_hit(self, row: Any) -> Hit | None:
+        return row.hit if type(row) is Found else None
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend the index of each model."""

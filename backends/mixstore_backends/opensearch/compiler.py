@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mixstore.comparing import TESTS
 from mixstore.errors import UnsupportedOperationError, nearest
 from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
+from mixstore.search import SCORE
 from mixstore_backends.opensearch.lookups import (
     EVERYTHING,
     LOOKUPS,
@@ -87,6 +88,9 @@ class Compiler:
         """The sort columns; None if one does not sort as its values do."""
         found: list[Column] = []
         for one in order:
+            if one.path == SCORE:
+                found.append(Column(SCORE[0], one.descending))
+                continue
             try:
                 columns = self.sources.at(one.path).columns
             except NotPushableError:
@@ -95,6 +99,36 @@ class Compiler:
                 return None
             found += [column._replace(descending=one.descending) for column in columns]
         return found
+
+    def place(self, where: Where, order: tuple[Order, ...]) -> tuple[Where, list[Any] | None]:
+        """The sort values of the place in an order by score after which to begin, and the filter without it.
+
+        None if there is none, or the engine can't be told: then the filter still has it.
+        """
+        for term in () if where.residual is None else terms(where.residual):
+            if isinstance(term, After) and term.order == order:
+                try:
+                    values = [self._sort_value(*pair) for pair in zip(order, term.values, strict=True)]
+                except NotPushableError:
+                    break
+                rest = [one for one in terms(where.residual) if one is not term]  # type: ignore[arg-type]
+                return Where(where.filters, (*where.terms, term), conjunction(*rest) if rest else None), values
+        return where, None
+
+    def _sort_value(self, order: Order, value: Any) -> Any:
+        """What the engine sorts a value by. NotPushableError where that is not plain."""
+        if order.path == SCORE:
+            return value
+        source = self.sources.at(order.path)
+        if source.columns != (Column(source.compared),) or source.form not in ("text", "int", "moment"):
+            raise NotPushableError(source.field)
+        try:
+            stored, near = source.stored(value)
+        except LookupError as error:
+            raise NotPushableError(source.field) from error
+        if near or source.cut(stored):
+            raise NotPushableError(source.field)
+        return stored
 
     def apart(self, order: Sequence[Order]) -> list[Column]:
         """Columns that tell rows apart by these paths, in whatever order."""

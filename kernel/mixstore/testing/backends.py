@@ -29,6 +29,7 @@ from mixstore.testing.cases.odd_models import OddModelCases
 from mixstore.testing.cases.order import OrderCases
 from mixstore.testing.cases.pages import PageCases
 from mixstore.testing.cases.search import SearchCases
+from mixstore.testing.cases.search_modes import SearchModeCases
 from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.streaming import StreamingCases
 from mixstore.testing.cases.transaction_owners import TransactionOwnerCases
@@ -69,6 +70,7 @@ class BackendConformance(
     OrderCases,
     PageCases,
     SearchCases,
+    SearchModeCases,
     SelectCases,
     StreamingCases,
     TransactionOwnerCases,
