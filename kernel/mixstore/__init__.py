@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.adding import aadd_to, add_to
+from mixstore.aggregations import (
+    Bucket,
+    Buckets,
+    DateHistogram,
+    Histogram,
+    Missing,
+    Stats,
+    Summary,
+    Terms,
+)
 from mixstore.backend import Backend, Capability
 from mixstore.binding import bound_of
 from mixstore.bound import Bound
@@ -85,12 +95,15 @@ __all__ = [
     "BackendUnavailableError",
     "BatchError",
     "Bound",
+    "Bucket",
+    "Buckets",
     "Capability",
     "CompiledAdapter",
     "Condition",
     "ConfigurationError",
     "ConflictError",
     "CorruptRecordError",
+    "DateHistogram",
     "Declaration",
     "Deferred",
     "Drift",
@@ -102,6 +115,7 @@ __all__ = [
     "FieldSpec",
     "FieldType",
     "GSI",
+    "Histogram",
     "Hit",
     "HookError",
     "INCLUDE",
@@ -114,6 +128,7 @@ __all__ = [
     "KeyShape",
     "LSI",
     "Lookup",
+    "Missing",
     "Mixin",
     "MixstoreError",
     "Model",
@@ -139,10 +154,13 @@ __all__ = [
     "SKIPPED",
     "ScanWarning",
     "SchemaError",
-    "SettingsError",
     "Search",
+    "SettingsError",
     "SideWrite",
+    "Stats",
+    "Summary",
     "TRUE",
+    "Terms",
     "ThrottledError",
     "TransactionError",
     "UnsupportedOperationError",

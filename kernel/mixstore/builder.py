@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mixstore import bulk, expressions, lookups, pages, reads
+from mixstore import aggregating, bulk, expressions, lookups, pages, reads
+from mixstore.aggregations import Aggregation, checked
 from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
 from mixstore.expressions import TRUE, Expr, Q
@@ -31,6 +32,7 @@ NAMES: dict[Any, str] = {
     pages.stream: "iterate",
     bulk.update_all: "update",
     bulk.delete_all: "delete",
+    aggregating.explain_aggregate: "explain",
 }
 """What observers are told, where it is not the name of the function."""
 
@@ -337,8 +339,24 @@ class QueryBuilder(Generic[M]):
         """`rewrite()`, awaited."""
         return await self._arun(bulk.rewrite_all)  # type: ignore[no-any-return]
 
-    def explain(self) -> Explanation:
-        """What `all()` would do: the plan and the native request, without sending it."""
+    def aggregate(self, /, **asked: Aggregation) -> dict[str, Any]:
+        """Numbers about the rows of `all()`, by their names: `aggregate(by_tag=Terms("tags"))["by_tag"]`.
+
+        QueryError for a field that is not there, or whose values don't fit.
+        """
+        return self._run(aggregating.aggregate, self._checked(asked))  # type: ignore[no-any-return]
+
+    async def aaggregate(self, /, **asked: Aggregation) -> dict[str, Any]:
+        """`aggregate()`, awaited."""
+        return await self._arun(aggregating.aggregate, self._checked(asked))  # type: ignore[no-any-return]
+
+    def _checked(self, asked: Mapping[str, Aggregation]) -> Any:
+        return checked(schema_of(self.query.model), asked)
+
+    def explain(self, /, **asked: Aggregation) -> Explanation:
+        """What `all()` would do, or `aggregate()` of these: the plan and the native request, without sending it."""
+        if asked:
+            return self._run(aggregating.explain_aggregate, self._checked(asked))  # type: ignore[no-any-return]
         return self._run(reads.explain)  # type: ignore[no-any-return]
 
 

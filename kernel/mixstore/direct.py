@@ -120,6 +120,9 @@ class DirectEngine:
 
     compile_count = compile_query
 
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Any) -> None:
+        """The rows say it."""
+
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         """One `create`, `upsert`, `update` or `delete`."""
         return _Call(bound, writes=writes)

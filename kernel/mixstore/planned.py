@@ -16,6 +16,7 @@ from mixstore.transaction import Transaction
 from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
+    from mixstore.aggregations import Asked
     from mixstore.bound import Bound
     from mixstore.drift import Drift
     from mixstore.query import Query
@@ -121,6 +122,13 @@ class PlannedBackend(Backend):
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         """How many rows match, limit and offset aside."""
         return self.compile_query(bound, query)
+
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
+        """Numbers about the rows of a query that has neither order nor limit.
+
+        The plan answers {name: result}, just as the reference would; None: the kernel makes the numbers of the rows.
+        """
+        return None
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Any:
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""

@@ -53,7 +53,7 @@ def modified(bound: Bound, query: Query) -> Query:
     return query
 
 
-def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
+def as_asked(bound: Bound, query: Query) -> tuple[Query, Expr]:
     """The query as a backend gets it, and the terms that only the kernel can apply (on replaced values)."""
     asked = query
     query = modified(bound, query)
@@ -101,7 +101,7 @@ def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def rows_of(bound: Bound, query: Query) -> Steps:
     """The rows of a query, in the engine's form."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return []
     plan: QueryPlan = _compiled(bound, finished, kept)
@@ -122,7 +122,7 @@ def rows_of(bound: Bound, query: Query) -> Steps:
 
 def unordered(bound: Bound, query: Query) -> tuple[QueryPlan, Matcher | None]:
     """The plan of all rows of a query in no order, and what its rows must fulfil besides; None if nothing."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     plan = _compiled(bound, finished, kept)
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
     return plan, None if residual == TRUE else matcher(residual)
@@ -135,11 +135,12 @@ def _compiled(bound: Bound, query: Query, kept: Expr) -> QueryPlan:
     else:
         plan = bound.engine.compile_query(bound, query.replace(limit=None, offset=0))
         plan.sliced = False
-    _check_scan(bound, plan, query)
+    check_scan(bound, plan, query)
     return plan  # type: ignore[no-any-return]
 
 
-def _check_scan(bound: Bound, plan: QueryPlan, query: Query) -> None:
+def check_scan(bound: Bound, plan: QueryPlan, query: Query) -> None:
+    """What `Meta.scan` or the backend says about reading everything: nothing, a ScanWarning, or a QueryError."""
     policy = bound.schema.meta.get("scan", bound.backend.scan_policy) if plan.scan else "allow"
     if policy == "allow":
         return
@@ -253,13 +254,13 @@ def one(bound: Bound, query: Query) -> Steps:
 
 def count(bound: Bound, query: Query) -> Steps:
     """How many rows `fetch` would return."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return 0
     counted = finished.replace(order=(), limit=None, offset=0)
     if kept == TRUE:
         plan = bound.engine.compile_count(bound, counted)
-        _check_scan(bound, plan, counted)
+        check_scan(bound, plan, counted)
     else:
         plan = _compiled(bound, counted, kept)
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
@@ -305,7 +306,7 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if kept == TRUE:
         plan = bound.engine.compile_query(bound, finished)
     else:

@@ -15,13 +15,14 @@ from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore.search import Hit
-from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
+from mixstore_backends.opensearch import aggregations, clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
 from mixstore_backends.opensearch.native import Found
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
+    from mixstore.aggregations import Asked
     from mixstore.bound import Bound
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
@@ -165,6 +166,9 @@ class OpenSearchBackend(PlannedBackend):
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return queries.count(bound.native, query, self._abandoned)
+
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
+        return aggregations.aggregate(bound.native, query, asked)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:

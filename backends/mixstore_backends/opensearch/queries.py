@@ -236,9 +236,9 @@ def select(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     """The plan of a query."""
     where = home.compiler.where(query.where)
     columns = home.compiler.order(query.order)
-    told = _access(home, where, query)
+    told = access_of(home, where, query)
     scored = query.search is not None or OPTION in query.options
-    body: Body = {"query": _query(home, where, query), "track_total_hits": False}
+    body: Body = {"query": query_body(home, where, query), "track_total_hits": False}
     row: Callable[[Any], Any] = found if scored else _document
     ranked = scored and by_score(query)
     if query.fields is not None and home.selects and not ranked:
@@ -274,10 +274,11 @@ def count(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     where = home.compiler.where(query.where)
     if where.residual is not None:
         return select(home, query.replace(fields=()), abandoned)
-    return Count(home, _query(home, where, query), where, **_access(home, where, query))
+    return Count(home, query_body(home, where, query), where, **access_of(home, where, query))
 
 
-def _query(home: Index, where: Where, query: Query) -> Body:
+def query_body(home: Index, where: Where, query: Query) -> Body:
+    """What the engine is asked for: the filter, and what is searched for."""
     filters = list(where.filters)
     must: list[Body] = []
     if query.search is not None:
@@ -306,7 +307,7 @@ def _shown(path: str, body: Body) -> dict[str, Any]:
     return {"path": path, "body": body}
 
 
-def _access(home: Index, where: Where, query: Query) -> dict[str, Any]:
+def access_of(home: Index, where: Where, query: Query) -> dict[str, Any]:
     """The declared index that serves a query, or that it looks at every document of the model."""
     if query.search is None and OPTION in query.options:
         return {"index": "raw"}

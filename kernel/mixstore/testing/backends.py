@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixstore.testing.cases.adding import AddingCases
+from mixstore.testing.cases.aggregates import AggregateCases
 from mixstore.testing.cases.batch import BatchCases
 from mixstore.testing.cases.chain import ChainCases
 from mixstore.testing.cases.collecting import CollectCases
@@ -44,6 +45,7 @@ from mixstore.testing.cases.write_by_query import WriteByQueryCases
 
 class BackendConformance(
     AddingCases,
+    AggregateCases,
     BatchCases,
     ChainCases,
     CollectCases,
