@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mixstore.aggregations import Asked, Sums
@@ -47,8 +48,7 @@ def explain_aggregate(bound: Bound, query: Query, asked: Mapping[str, Asked]) ->
     if plan is None:
         needed = _of_needed(query, asked)
         found = yield from explain(bound, needed if _sliced(query) else needed.replace(order=()))
-        notes = (*found.notes, "mixstore reads the rows and makes the numbers of them")
-        return Explanation(*(getattr(found, name) for name in Explanation.__match_args__[:-1]), notes)
+        return replace(found, notes=(*found.notes, "mixstore reads the rows and makes the numbers of them"))
     pushed = "" if plan.pushed == TRUE else repr(plan.pushed)
     return Explanation(
         bound.backend.backend_name, plan.operation, plan.index, pushed, "", plan.request, tuple(plan.notes)
@@ -65,7 +65,7 @@ def _native(bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan
     if _sliced(query):
         return None
     finished, kept = as_asked(bound, query.replace(order=()))
-    return bound.engine.compile_aggregate(bound, finished, asked) if kept == TRUE else None  # type: ignore[no-any-return]
+    return bound.engine.compile_aggregate(bound, finished, asked) if kept == TRUE else None
 
 
 def _sliced(query: Query) -> bool:

@@ -133,7 +133,8 @@ def _checked(schema: ModelSchema, one: Aggregation) -> Asked:
     kind = type_at(schema, path)
     listed = isinstance(one, Terms) and kind.kind in _COLLECTIONS and len(kind.args) == 1
     asked = Asked(one, path, kind.args[0] if listed else kind, listed)
-    problem = _CHECKS.get(type(one), lambda asked: None)(asked)
+    check = _CHECKS.get(type(one))
+    problem = None if check is None else check(asked)
     if problem is not None:
         raise QueryError(f"{schema.name}.{one.field} {problem}", model=schema.model)
     return asked
@@ -156,7 +157,9 @@ def _number_problem(asked: Asked) -> str | None:
 
 
 def _date_problem(asked: Asked) -> str | None:
-    _, _, interval, tz = (None, *asked.one)  # type: ignore[misc]
+    one = asked.one
+    assert isinstance(one, DateHistogram)
+    interval, tz = one.interval, one.tz
     if asked.type.kind not in ("datetime", "date"):
         return f"is {asked.type}, and no date"
     if interval not in INTERVALS:
@@ -262,9 +265,10 @@ def multiple(value: float, interval: float) -> float:
 
 
 def _dates(asked: Asked, values: Iterable[Any]) -> list[Bucket[Any]]:
-    _, interval, tz = asked.one  # type: ignore[misc]
-    where = zone(tz)
-    return _counted(beginning(value, interval, where) for value in values if value is not None)
+    one = asked.one
+    assert isinstance(one, DateHistogram)
+    where = zone(one.tz)
+    return _counted(beginning(value, one.interval, where) for value in values if value is not None)
 
 
 def beginning(moment: Any, interval: str, where: tzinfo) -> Any:

@@ -127,7 +127,7 @@ class Score(Model):
     id: str = Field(primary_key=True)
     text: str = Field("", searchable=True)
     score: int = 0
-    meta: str = ""
+    meta: str = ""  # type: ignore[assignment]  # for type checkers, it is what all instances have
 
 
 class Session(Mortal, Model):

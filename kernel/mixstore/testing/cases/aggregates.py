@@ -42,7 +42,7 @@ class Sale(Model):
     tags: list[str] = []
     color: Color | None = None
     open: bool | None = None
-    count: int | None = None
+    number: int | None = None
     weight: float | None = None
     price: Decimal | None = None
     at: datetime | None = None
@@ -54,9 +54,9 @@ class Sale(Model):
 
 SALES: list[dict[str, Any]] = [
     {"id": "a", "text": "red shoes", "shop": "north", "tags": ["new", "shoe"], "color": Color.RED, "open": True},
-    {"id": "b", "shop": "north", "tags": ["shoe", "shoe"], "count": 3, "price": Decimal("9.50"), "sizes": {1, 2}},
-    {"id": "c", "shop": "south", "count": -1, "weight": 0.25, "price": Decimal("10"), "home": {"city": "Zug"}},
-    {"id": "d", "text": "red hat", "count": 7, "weight": float("inf"), "color": Color.BLUE, "open": False},
+    {"id": "b", "shop": "north", "tags": ["shoe", "shoe"], "number": 3, "price": Decimal("9.50"), "sizes": {1, 2}},
+    {"id": "c", "shop": "south", "number": -1, "weight": 0.25, "price": Decimal("10"), "home": {"city": "Zug"}},
+    {"id": "d", "text": "red hat", "number": 7, "weight": float("inf"), "color": Color.BLUE, "open": False},
     {"id": "e", "shop": "Ärz", "weight": -2.5, "at": JANUARY, "day": date(2024, 12, 30), "home": {"city": "Ulm"}},
     {"id": "f", "shop": "north", "at": JANUARY + timedelta(days=31, microseconds=1), "day": date(2025, 2, 28)},
     {"id": "g", "shop": "south", "at": JANUARY - timedelta(minutes=30), "price": Decimal("9.5"), "sizes": {2}},
@@ -85,7 +85,7 @@ class AggregateCases(Conformance):
             ("tags", [("shoe", 2), ("new", 1)]),
             ("color", [(Color.BLUE, 1), (Color.RED, 1)]),
             ("open", [(False, 1), (True, 1)]),
-            ("count", [(-1, 1), (3, 1), (7, 1)]),
+            ("number", [(-1, 1), (3, 1), (7, 1)]),
             ("weight", [(-2.5, 1), (0.25, 1), (float("inf"), 1)]),
             ("price", [(Decimal("9.5"), 2), (Decimal(10), 1)]),
             ("day", [(date(2024, 12, 30), 1), (date(2025, 2, 28), 1)]),
@@ -105,7 +105,9 @@ class AggregateCases(Conformance):
         assert (counts(told["tags"]), told["tags"].others) == ([("shoe", 2)], 1)
 
     def test_statistics_are_about_finite_numbers(self, sales: Any) -> None:
-        told = sales.where().aggregate(n=Stats("count"), w=Stats("weight"), p=Stats("price"), none=Stats("home__floor"))
+        told = sales.where().aggregate(
+            n=Stats("number"), w=Stats("weight"), p=Stats("price"), none=Stats("home__floor")
+        )
         assert told["n"] == Summary(3, -1.0, 7.0, 3.0, 9.0)
         assert told["w"] == Summary(2, -2.5, 0.25, -1.125, -2.25)
         assert told["p"] == Summary(3, 9.5, 10.0, 29 / 3, 29.0)
@@ -114,12 +116,12 @@ class AggregateCases(Conformance):
     def test_where_there_are_no_rows_there_are_no_numbers(self, use: Use) -> None:
         use(Sale)
         told = Sale.where().aggregate(
-            a=Terms("shop"), b=Stats("price"), c=DateHistogram("at", "day"), d=Histogram("count", 2), e=Missing("shop")
+            a=Terms("shop"), b=Stats("price"), c=DateHistogram("at", "day"), d=Histogram("number", 2), e=Missing("shop")
         )
         assert told == {"a": [], "b": Summary(0, None, None, None, 0.0), "c": [], "d": [], "e": 0}
 
     def test_histograms_begin_at_multiples_of_the_interval(self, sales: Any) -> None:
-        told = sales.where().aggregate(n=Histogram("count", 2), w=Histogram("weight", 0.5), p=Histogram("price", 10))
+        told = sales.where().aggregate(n=Histogram("number", 2), w=Histogram("weight", 0.5), p=Histogram("price", 10))
         assert counts(told["n"]) == [(-2.0, 1), (2.0, 1), (6.0, 1)]
         assert counts(told["w"]) == [(-2.5, 1), (0.0, 1)]
         assert counts(told["p"]) == [(0.0, 2), (10.0, 1)]
@@ -167,8 +169,8 @@ class AggregateCases(Conformance):
     def test_numbers_are_about_the_rows_of_the_query(self, sales: Any) -> None:
         north = sales.where(Q(shop="north") | Q(shop="Ärz"))
         assert counts(north.aggregate(it=Terms("shop"))["it"]) == [("north", 3), ("Ärz", 1)]
-        assert sales.where(shop__regex="^[ns]o").aggregate(n=Stats("count"))["n"].sum == 2.0
-        assert sales.where(price__lt=10).aggregate(n=Terms("id"), m=Missing("count")) == {
+        assert sales.where(shop__regex="^[ns]o").aggregate(n=Stats("number"))["n"].sum == 2.0
+        assert sales.where(price__lt=10).aggregate(n=Terms("id"), m=Missing("number")) == {
             "n": [Bucket("b", 1), Bucket("g", 1)],
             "m": 1,
         }
@@ -199,9 +201,9 @@ class AggregateCases(Conformance):
             (Terms("home"), "no values can be counted"),
             (Stats("shop"), "no number"),
             (Stats("open"), "no number"),
-            (Histogram("count", 0), "a number above 0"),
+            (Histogram("number", 0), "a number above 0"),
             (Histogram("at", 1), "no number"),
-            (DateHistogram("count", "month"), "no date"),
+            (DateHistogram("number", "month"), "no date"),
             (DateHistogram("at", "moth"), "did you mean 'month'"),
             (DateHistogram("at", "day", tz="Europe/Berlim"), "no time zone"),
             (DateHistogram("at", "hour", tz="Europe/Berlin"), "those of UTC"),
@@ -225,7 +227,7 @@ class AggregateCases(Conformance):
 
     @awaited
     async def test_numbers_can_be_awaited(self, sales: Any) -> None:
-        told = await sales.where(shop="north").aaggregate(n=Stats("count"))
+        told = await sales.where(shop="north").aaggregate(n=Stats("number"))
         assert told["n"].count == 1
 
     @examples(20)
@@ -237,7 +239,7 @@ class AggregateCases(Conformance):
                     "shop": st.sampled_from(["", "a", "A", "ä", "aa", "\U0001f600", "\ufb01"]),
                     "tags": st.lists(st.sampled_from(["x", "y", "z"]), max_size=4),
                     "color": st.sampled_from(Color),
-                    "count": st.integers(-5, 5),
+                    "number": st.integers(-5, 5),
                     "weight": st.sampled_from([0.0, -0.0, 0.5, 2.0, -1.0, float("inf"), float("-inf")]),
                     "price": st.sampled_from([Decimal("1.5"), Decimal("1.50"), Decimal(2), Decimal(10), Decimal(-3)]),
                     "at": st.datetimes(datetime(1960, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
@@ -258,10 +260,10 @@ class AggregateCases(Conformance):
         Sale.batch_create(sales)
         reference = mixstore.connect("memory://")
         reference.batch_create(Sale, sales)
-        names = ("shop", "tags", "color", "count", "weight", "price", "day")
+        names = ("shop", "tags", "color", "number", "weight", "price", "day")
         asked: dict[str, Any] = {name: Terms(name, size) for name in names}
         asked |= {f"no_{name}": Missing(name) for name in names}
-        asked |= {"n": Stats("count"), "w": Stats("weight"), "p": Stats("price"), "h": Histogram("weight", 0.75)}
+        asked |= {"n": Stats("number"), "w": Stats("weight"), "p": Stats("price"), "h": Histogram("weight", 0.75)}
         asked |= {"at": DateHistogram("at", interval), "berlin": DateHistogram("at", interval, "Europe/Berlin")}
         asked |= {"days": DateHistogram("day", interval)}
         for name, one in asked.items():
