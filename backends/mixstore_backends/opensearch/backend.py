@@ -18,6 +18,7 @@ from mixstore.search import Hit
 from mixstore_backends.opensearch import aggregations, clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
+from mixstore_backends.opensearch.mapping import Mapped
 from mixstore_backends.opensearch.native import Found
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
@@ -75,6 +76,7 @@ class OpenSearchBackend(PlannedBackend):
         default = clients.policy(refresh)
         self._refresh = ContextVar("refresh", default=default)
         self._indexes: dict[str, Index] = {}
+        self._mapped: dict[type, dict[str, Mapped]] = {}
         self._abandoned: deque[str] = deque()
         self._drive = driver(self._send)
 
@@ -113,6 +115,16 @@ class OpenSearchBackend(PlannedBackend):
         for model in models:
             self._send(refreshing(self.bound(model).native.path))
 
+    def map_field(
+        self, model: type[Any], field: str, mapping: Mapping[str, Any], queries: Mapping[str, Callable[[Any], Any]]
+    ) -> None:
+        """For extensions, in `configure_backend`: a field of the model is mapped like this.
+
+        queries: {lookup: function of its operand}, the query of OpenSearch that finds all rows that pass the lookup,
+        and perhaps others, which mixstore leaves out. Other lookups, orders and paths of the field are mixstore's.
+        """
+        self._mapped.setdefault(model, {})[field] = Mapped(dict(mapping), queries)
+
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def prepare(self, bound: Bound) -> Index:
@@ -127,7 +139,8 @@ class OpenSearchBackend(PlannedBackend):
                 hint='give one of them another name: class Meta: entity = "..."',
             )
         writes_itself, _ = adapts_by_itself(self.adapter)
-        index = self._indexes[name] = Index(bound, name, bool(bound.chain.serialize) or writes_itself)
+        extra, mapped = bool(bound.chain.serialize) or writes_itself, self._mapped.get(bound.model, {})
+        index = self._indexes[name] = Index(bound, name, extra, mapped)
         return index
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:

@@ -6,7 +6,8 @@ residual, and where a wider query narrows it down, that is asked too. Only top-l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mixstore.comparing import TESTS
@@ -49,9 +50,16 @@ class Where(NamedTuple):
 class Compiler:
     """Compiles the expressions of one model."""
 
-    def __init__(self, sources: Sources, model: type[Any]) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        model: type[Any],
+        own: Mapping[tuple[str, str], Callable[[Any], Body]] = MappingProxyType({}),
+    ) -> None:
         self.sources = sources
         self.model = model
+        self.own = own
+        """What an extension has the engine asked for a lookup of a field: it finds more, if anything."""
 
     def where(self, expr: Expr) -> Where:
         """The filter, as far as the engine can answer it."""
@@ -136,6 +144,9 @@ class Compiler:
 
 
 def _compare(compiler: Compiler, expr: Any) -> Piece:
+    own = compiler.own.get((expr.path[0], expr.lookup)) if len(expr.path) == 1 and compiler.own else None
+    if own is not None:
+        return Piece(own(expr.value), exact=False)
     rule = LOOKUPS.get(expr.lookup)
     if expr.function is not None or rule is None:
         if expr.function is None and expr.lookup not in TESTS:
