@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mixstore import aggregating, bulk, expressions, lookups, pages, reads
+from mixstore import aggregating, bulk, expressions, lookups, pages, reads, suggesting
 from mixstore.aggregations import Aggregation, checked
 from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
@@ -14,7 +14,7 @@ from mixstore.indexes import check_named
 from mixstore.query import Explanation, Page, Query
 from mixstore.registry import current
 from mixstore.schema import schema_of
-from mixstore.search import Fields, order_by_score, searched
+from mixstore.search import Fields, likeness, order_by_score, searched
 from mixstore.state import state_of
 
 if TYPE_CHECKING:
@@ -175,18 +175,24 @@ class QueryBuilder(Generic[M]):
         fuzzy: bool = False,
         phrase: bool = False,
         prefix: bool = False,
+        simple: bool = False,
         highlight: bool = False,
     ) -> Self:
         """Rows in whose searchable fields every word of the text occurs, whatever its case.
 
         fields: those to search, or {field: how much a word in it counts for the score}. fuzzy: words may have a typing
-        error or two. phrase: the words in this order, in one field. prefix: the last word may go on. highlight: tell
-        the parts that were found. QueryError for what is no searchable field; a backend that does not serve an option
-        refuses it when it is asked, with UnsupportedOperationError.
+        error or two. phrase: the words in this order, in one field. prefix: the last word may go on. simple: signs say
+        more (`"a phrase" -without this|that begin*`). highlight: tell the parts that were found. QueryError for what
+        is no searchable field; UnsupportedOperationError, when it is asked, for an option that the backend lacks.
         """
         schema = schema_of(self.query.model)
-        found = searched(schema, text, fields, highlight, fuzzy=fuzzy, phrase=phrase, prefix=prefix)
-        return self._with(search=found)
+        modes = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "simple": simple}
+        return self._with(search=searched(schema, text, fields, highlight, **modes))
+
+    def like(self, row: M, /, *, fields: Fields | None = None) -> Self:
+        """Rows that have many of the rarer words of this one, in these fields; not the row itself."""
+        search, others = likeness(schema_of(self.query.model), row, fields)
+        return self._with(search=search, where=expressions.conjunction(self.query.where, others))
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""
@@ -338,6 +344,28 @@ class QueryBuilder(Generic[M]):
     async def arewrite(self) -> int:
         """`rewrite()`, awaited."""
         return await self._arun(bulk.rewrite_all)  # type: ignore[no-any-return]
+
+    def suggest(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """What may be meant by a text with typing errors, as the rows have it that the query can see; best first.
+
+        [] if a row has the words as they are. Words are told without case and accents.
+        """
+        return self._run(suggesting.suggest, *self._sought(text, fields, size, fuzzy=True))  # type: ignore[no-any-return]
+
+    async def asuggest(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """`suggest()`, awaited."""
+        return await self._arun(suggesting.suggest, *self._sought(text, fields, size, fuzzy=True))  # type: ignore[no-any-return]
+
+    def complete(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """How a text may go on whose last word is not finished, as the rows have it that the query can see."""
+        return self._run(suggesting.complete, *self._sought(text, fields, size, prefix=True))  # type: ignore[no-any-return]
+
+    async def acomplete(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """`complete()`, awaited."""
+        return await self._arun(suggesting.complete, *self._sought(text, fields, size, prefix=True))  # type: ignore[no-any-return]
+
+    def _sought(self, text: str, fields: Fields | None, size: int, **mode: bool) -> tuple[Any, int]:
+        return searched(schema_of(self.query.model), text, fields, False, **mode), _natural("size", size)
 
     def aggregate(self, /, **asked: Aggregation) -> dict[str, Any]:
         """Numbers about the rows of `all()`, by their names: `aggregate(by_tag=Terms("tags"))["by_tag"]`.

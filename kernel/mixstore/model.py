@@ -183,11 +183,12 @@ class Model(BaseModel, metaclass=ModelMeta):
         fuzzy: bool = False,
         phrase: bool = False,
         prefix: bool = False,
+        simple: bool = False,
         highlight: bool = False,
     ) -> QueryBuilder[Self]:
         """A full-text query over the searchable fields: see `QueryBuilder.search`."""
-        asked = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "highlight": highlight}
-        return QueryBuilder.on(cls).search(text, fields=fields, **asked)
+        asked = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "simple": simple}
+        return QueryBuilder.on(cls).search(text, fields=fields, highlight=highlight, **asked)
 
     @classmethod
     def all(cls) -> list[Self]:

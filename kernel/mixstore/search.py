@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.backend import Capability
 from mixstore.errors import QueryError, UnsupportedOperationError, nearest
-from mixstore.expressions import After, Order, terms
+from mixstore.expressions import After, Compare, Expr, Order, conjunction, terms
 from mixstore.state import state_of
 from mixstore.words import words
 
@@ -26,15 +26,15 @@ Fields = Iterable[str] | Mapping[str, float]
 Scorer = Callable[[Mapping[str, Any]], float | None]
 SCORE = ("_score",)
 """The path of the score in an order; no field can be called like it."""
-MODES = ("fuzzy", "phrase", "prefix")
+MODES = ("fuzzy", "phrase", "prefix", "simple")
 
 
 class Search(NamedTuple):
     """Full text: every word of `text` must occur in one of `fields` (all searchable ones if empty).
 
     boosts: (field, how much a word in it counts), 1 for others. mode: "words" as above; "phrase": the words in this
-    order in one field; "prefix": the last word may go on; "fuzzy": words may have typing errors. highlight: tell which
-    parts of the text were found.
+    order in one field; "prefix": the last word may go on; "fuzzy": words may have typing errors; "simple": the text has
+    signs that say more; "like": enough of its words. highlight: tell which parts of the text were found.
     """
 
     text: str
@@ -59,6 +59,8 @@ class Hit(NamedTuple):
 NO_HIT = Hit()
 ABILITIES = {
     "fuzzy": (Capability.FUZZY_SEARCH, "search that forgives typing errors (fuzzy=True)"),
+    "simple": (Capability.SIMPLE_SYNTAX, "search in the simple syntax (simple=True)"),
+    "like": (Capability.MORE_LIKE_THIS, "search for rows that are like another (like())"),
     "highlight": (Capability.HIGHLIGHTS, "highlights (highlight=True)"),
 }
 """What options of a search need of a backend besides FULL_TEXT, and what they are called."""
@@ -73,6 +75,11 @@ def searched(schema: ModelSchema, text: str, fields: Fields | None, highlight: b
     asked = [name for name, wanted in modes.items() if wanted]
     if len(asked) > 1:
         raise QueryError(f"a search is one of {', '.join(MODES)}, not {' and '.join(asked)}")
+    return Search(text, *_fields(schema, fields), asked[0] if asked else "words", highlight)
+
+
+def _fields(schema: ModelSchema, fields: Fields | None) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
+    """The fields to search, and how much each counts. QueryError."""
     boosts = tuple(fields.items()) if isinstance(fields, Mapping) else ()
     names = () if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
     for name in names:
@@ -81,7 +88,26 @@ def searched(schema: ModelSchema, text: str, fields: Fields | None, highlight: b
     for name, factor in boosts:
         if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < float("inf"):
             raise QueryError(f"{name!r} counts {factor!r} times: a boost is a number above 0")
-    return Search(text, names, boosts, asked[0] if asked else "words", highlight)
+    return names, boosts
+
+
+def likeness(schema: ModelSchema, row: Any, fields: Fields | None) -> tuple[Search, Expr]:
+    """The search for rows that are like this instance, and the filter that leaves it out itself. QueryError.
+
+    The text is that of the instance: the store is not asked for it, so a row that can't be seen tells nothing.
+    """
+    if not isinstance(row, schema.model):
+        raise QueryError(f"like() takes a {schema.name}, not {type(row).__name__}")
+    if not schema.searchable:
+        raise QueryError(f"{schema.name} has no searchable field", hint="Field(searchable=True)")
+    names, boosts = _fields(schema, fields)
+    if boosts:
+        raise QueryError("like() takes names of fields, which count alike")
+    texts = [getattr(row, name) for name in names or schema.searchable]
+    key = schema.key_from(vars(row))
+    pairs = zip(schema.key_names, key or (), strict=False)
+    itself = conjunction(*(Compare((name,), "eq", value) for name, value in pairs))
+    return Search("\n".join(str(text) for text in texts if text is not None), names, mode="like"), ~itself
 
 
 def check_able(bound: Bound, search: Search) -> None:
@@ -206,15 +232,20 @@ def _phrases(sought: list[str], texts: Iterable[tuple[list[str], float]]) -> flo
 
 
 def near(word: str, found: str) -> bool:
-    """Whether a word is another with typing errors: one in three to five letters, two in more.
+    """Whether a word is another with typing errors."""
+    return errors_in(word, found) is not None
+
+
+def errors_in(word: str, found: str) -> int | None:
+    """How many typing errors make one word of another; None for more than one in three to five letters, two in more.
 
     An error is a letter too many, one too few, another one, or two neighbours that changed places.
     """
     allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2
-    if word == found or not allowed:
-        return word == found
-    if abs(len(word) - len(found)) > allowed:
-        return False
+    if word == found:
+        return 0
+    if abs(len(word) - len(found)) > allowed or not allowed:
+        return None
     before: list[int] = []
     row = list(range(len(found) + 1))
     for i, one in enumerate(word, 1):
@@ -225,5 +256,5 @@ def near(word: str, found: str) -> bool:
                 cost = min(cost, above[j - 2] + 1)
             row.append(cost)
         if min(row) > allowed:
-            return False
-    return row[-1] <= allowed
+            return None
+    return row[-1] if row[-1] <= allowed else None

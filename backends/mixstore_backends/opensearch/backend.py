@@ -48,6 +48,8 @@ class OpenSearchBackend(PlannedBackend):
         | Capability.ADD
         | Capability.FULL_TEXT
         | Capability.FUZZY_SEARCH
+        | Capability.SIMPLE_SYNTAX
+        | Capability.MORE_LIKE_THIS
         | Capability.HIGHLIGHTS
     )
     adapter: OpenSearchAdapter

@@ -64,6 +64,12 @@ def words_query(home: Index, search: Search) -> Body:
     fields = {home.words_of(name): boosts.get(name, 1) for name in names}
     if search.mode == "phrase":
         return _match(search.text, fields, type="phrase")
+    if search.mode == "simple":
+        told = {"query": search.text, "fields": _weighed(fields), "default_operator": "and"}
+        return {"simple_query_string": told}
+    if search.mode == "like":
+        told = {"like": [search.text], "fields": list(fields), "min_term_freq": 1, "min_doc_freq": 2}
+        return {"more_like_this": told} if words(search.text) else {"match_none": {}}
     if search.mode == "words":
         return _match(search.text, fields, type="cross_fields", operator="and")
     sought = words(search.text)
@@ -78,8 +84,11 @@ def words_query(home: Index, search: Search) -> Body:
 
 def _match(text: str, fields: Mapping[str, float], **options: Any) -> Body:
     """One query for some fields, each with its boost."""
-    told = [name if boost == 1 else f"{name}^{boost}" for name, boost in fields.items()]
-    return {"multi_match": {"query": text, "fields": told, **options}}
+    return {"multi_match": {"query": text, "fields": _weighed(fields), **options}}
+
+
+def _weighed(fields: Mapping[str, float]) -> list[str]:
+    return [name if boost == 1 else f"{name}^{boost}" for name, boost in fields.items()]
 
 
 def _begins(word: str, fields: Mapping[str, float]) -> Body:

@@ -31,6 +31,7 @@ from mixstore.testing.cases.order import OrderCases
 from mixstore.testing.cases.pages import PageCases
 from mixstore.testing.cases.search import SearchCases
 from mixstore.testing.cases.search_modes import SearchModeCases
+from mixstore.testing.cases.search_words import SearchWordCases
 from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.streaming import StreamingCases
 from mixstore.testing.cases.transaction_owners import TransactionOwnerCases
@@ -73,6 +74,7 @@ class BackendConformance(
     PageCases,
     SearchCases,
     SearchModeCases,
+    SearchWordCases,
     SelectCases,
     StreamingCases,
     TransactionOwnerCases,

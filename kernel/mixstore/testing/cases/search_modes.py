@@ -119,11 +119,15 @@ class SearchModeCases(Conformance):
             shelf.search("x", **options)
 
     @full_text
-    @pytest.mark.parametrize("option", ["fuzzy", "highlight"])
+    @pytest.mark.parametrize("option", ["fuzzy", "simple", "highlight"])
     def test_an_option_that_a_backend_does_not_serve_is_refused_by_name(
         self, shelf: Any, backend: Backend, option: str
     ) -> None:
-        needed = {"fuzzy": Capability.FUZZY_SEARCH, "highlight": Capability.HIGHLIGHTS}[option]
+        needed = {
+            "fuzzy": Capability.FUZZY_SEARCH,
+            "simple": Capability.SIMPLE_SYNTAX,
+            "highlight": Capability.HIGHLIGHTS,
+        }[option]
         asked = shelf.search("python", **{option: True})
         if needed in backend.capabilities:
             assert found(asked) == "abe"
