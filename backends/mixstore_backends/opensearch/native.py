@@ -64,17 +64,17 @@ def words_query(home: Index, search: Search) -> Body:
     fields = {home.words_of(name): boosts.get(name, 1) for name in names}
     if search.mode == "phrase":
         return _match(search.text, fields, type="phrase")
-    if search.mode == "simple":
-        told = {"query": search.text, "fields": _weighed(fields), "default_operator": "and"}
-        return {"simple_query_string": told}
-    if search.mode == "like":
-        told = {"like": [search.text], "fields": list(fields), "min_term_freq": 1, "min_doc_freq": 2}
-        return {"more_like_this": told} if words(search.text) else {"match_none": {}}
     if search.mode == "words":
         return _match(search.text, fields, type="cross_fields", operator="and")
+    if search.mode == "simple":
+        options = {"fields": _weighed(fields), "default_operator": "and"}
+        return {"simple_query_string": {"query": search.text, **options}}
     sought = words(search.text)
     if not sought:
         return {"match_none": {}}
+    if search.mode == "like":
+        rare = {"min_term_freq": 1, "min_doc_freq": 2}
+        return {"more_like_this": {"like": [search.text], "fields": list(fields), **rare}}
     if search.mode == "fuzzy":
         errors = {"fuzziness": "AUTO", "max_expansions": EXPANSIONS}
         return {"bool": {"must": [_match(word, fields, type="best_fields", **errors) for word in sought]}}

@@ -66,6 +66,20 @@ def test_a_text_without_words_finds_nothing() -> None:
     assert asked("...", fuzzy=True) == {"match_none": {}}
 
 
+def test_signs_are_the_engines_simple_syntax() -> None:
+    told = {"fields": ["title^2"], "default_operator": "and", "query": '"a b" -c'}
+    assert asked('"a b" -c', simple=True, fields={"title": 2}) == {"simple_query_string": told}
+
+
+def test_rows_like_another_are_asked_for_by_its_text_and_not_by_its_key() -> None:
+    backend, _ = stubbed()
+    query = told(backend.query(Article).like(Article(id="a", title="red shoes")))["query"]["bool"]
+    sought = {"like": ["red shoes"], "fields": ["title"], "min_term_freq": 1, "min_doc_freq": 2}
+    assert query["must"] == [{"more_like_this": sought}]
+    assert query["filter"] == [{"bool": {"must_not": [{"term": {"id": "a"}}]}}]
+    assert told(backend.query(Article).like(Article(id="a")))["query"]["bool"]["must"] == [{"match_none": {}}]
+
+
 def test_boosts_go_with_their_fields() -> None:
     assert asked("web", fields={"title": 3})["multi_match"]["fields"] == ["title^3"]
 
