@@ -160,3 +160,38 @@ def test_numbers_are_about_what_a_search_finds(backend: OpenSearchBackend) -> No
 async def test_numbers_can_be_awaited(backend: OpenSearchBackend) -> None:
     told = await Article.where(stars=5).aaggregate(n=Stats("stars"))
     assert told["n"].count == 1
+
+
+# -- what is hidden, and what is long ----------------------------------------------------------------------------------
+
+
+def test_words_of_a_deleted_row_are_not_suggested(backend: OpenSearchBackend) -> None:
+    assert Article.where().complete("dele") == []
+    assert Article.where().suggest("delteed") == []
+    assert Article.where().include_deleted().complete("dele") == ["deleted"]  # type: ignore[attr-defined]
+    assert Article.where().complete("pytha") == ["pythagoras"]
+    assert Article.where().suggest("pyhton wbe") == ["python web"]
+    like = Article.where().like(Article.get("a"), fields=["title"])
+    assert "x" not in ids(like.all())
+
+
+class Line(Model):
+    id: int = Field(primary_key=True)
+    text: str = Field("", searchable=True)
+
+
+def test_an_order_by_score_is_read_page_by_page(backend: OpenSearchBackend) -> None:
+    Line.bind(backend)
+    backend.initialize(Line)
+    Line.batch_create([{"id": n, "text": "word " * (n % 7 + 1)} for n in range(2500)])
+    asked = Line.search("word").order_by("-score")
+    every = asked.all()
+    assert len(every) == 2500
+    assert [row.id for row in every] == [
+        row.id for row in sorted(every, key=lambda row: (-(row.meta.score or 0), row.id))
+    ]
+    assert [row.id for row in asked] == [row.id for row in every]
+    page = asked.limit(1200).paginate()
+    assert [row.id for row in asked.limit(5).cursor(page.cursor)] == [row.id for row in every[1200:1205]]
+    assert [row.id for row in asked.offset(2000).all()] == [row.id for row in every[2000:]]
+    assert len({row.meta.score for row in every}) > 1
