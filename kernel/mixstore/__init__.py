@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore.adapter import CompiledAdapter, ModelAdapter
 from mixstore.adding import aadd_to, add_to
+from mixstore.aggregations import (
+    Bucket,
+    Buckets,
+    DateHistogram,
+    Histogram,
+    Missing,
+    Stats,
+    Summary,
+    Terms,
+)
 from mixstore.backend import Backend, Capability
 from mixstore.binding import bound_of
 from mixstore.bound import Bound
@@ -66,6 +76,7 @@ from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
+from mixstore.search import Hit, Search, hit_of
 from mixstore.types import FieldType
 from mixstore.write import OK, REMOVE, SKIPPED, Add, Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
 
@@ -85,12 +96,15 @@ __all__ = [
     "BackendUnavailableError",
     "BatchError",
     "Bound",
+    "Bucket",
+    "Buckets",
     "Capability",
     "CompiledAdapter",
     "Condition",
     "ConfigurationError",
     "ConflictError",
     "CorruptRecordError",
+    "DateHistogram",
     "Declaration",
     "Deferred",
     "Drift",
@@ -102,6 +116,8 @@ __all__ = [
     "FieldSpec",
     "FieldType",
     "GSI",
+    "Histogram",
+    "Hit",
     "HookError",
     "INCLUDE",
     "IndexSpec",
@@ -113,6 +129,7 @@ __all__ = [
     "KeyShape",
     "LSI",
     "Lookup",
+    "Missing",
     "Mixin",
     "MixstoreError",
     "Model",
@@ -139,9 +156,13 @@ __all__ = [
     "SKIPPED",
     "ScanWarning",
     "SchemaError",
+    "Search",
     "SettingsError",
     "SideWrite",
+    "Stats",
+    "Summary",
     "TRUE",
+    "Terms",
     "ThrottledError",
     "TransactionError",
     "UnsupportedOperationError",
@@ -167,6 +188,7 @@ __all__ = [
     "export_lines",
     "gsi_partition_key",
     "gsi_sort_key",
+    "hit_of",
     "hookimpl",
     "import_lines",
     "jsonable",

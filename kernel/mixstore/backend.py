@@ -40,7 +40,15 @@ class Capability(enum.Flag):
     ADD = enum.auto()
     """An update adds to numbers inside the engine, Decimals exactly, and alone tells the row as it is then."""
     FULL_TEXT = enum.auto()
-    """`search()` over searchable fields."""
+    """`search()` over searchable fields for words, phrases and prefixes, and the order by its score."""
+    FUZZY_SEARCH = enum.auto()
+    """`search(text, fuzzy=True)` finds words with typing errors."""
+    SIMPLE_SYNTAX = enum.auto()
+    """`search(text, simple=True)` takes signs for phrases, for words that may and that must not be there."""
+    MORE_LIKE_THIS = enum.auto()
+    """`like(row)` finds rows whose words are those of another."""
+    HIGHLIGHTS = enum.auto()
+    """`search(text, highlight=True)` tells the parts of the text that were found."""
     SECONDARY_INDEXES = enum.auto()
     """Equality on the partition of an index that `Meta.indexes` declares doesn't scan."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mixstore import bulk, expressions, lookups, pages, reads
+from mixstore import aggregating, bulk, expressions, lookups, pages, reads, suggesting
+from mixstore.aggregations import Aggregation, checked
 from mixstore.chain import PHYSICAL
 from mixstore.errors import QueryError, nearest
 from mixstore.expressions import TRUE, Expr, Q
 from mixstore.indexes import check_named
-from mixstore.query import Explanation, Page, Query, Search
+from mixstore.query import Explanation, Page, Query
 from mixstore.registry import current
 from mixstore.schema import schema_of
+from mixstore.search import Fields, likeness, order_by_score, searched
 from mixstore.state import state_of
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ NAMES: dict[Any, str] = {
     pages.stream: "iterate",
     bulk.update_all: "update",
     bulk.delete_all: "delete",
+    aggregating.explain_aggregate: "explain",
 }
 """What observers are told, where it is not the name of the function."""
 
@@ -133,9 +136,13 @@ class QueryBuilder(Generic[M]):
         return self.filter(~self._condition(terms, named))
 
     def order_by(self, /, *names: str) -> Self:
-        """Sort by fields or paths into them, `-` for descending; replaces an earlier order. None sorts first."""
-        schema = schema_of(self.query.model)
-        return self._with(order=tuple(lookups.parse_order(schema, name) for name in names))
+        """Sort by fields or paths into them, `-` for descending; replaces an earlier order. None sorts first.
+
+        The best that a search finds come first by `-score`; where the model has a field of that name, by `-_score`.
+        """
+        schema, search = schema_of(self.query.model), self.query.search
+        found = [order_by_score(schema, search, name) or lookups.parse_order(schema, name) for name in names]
+        return self._with(order=tuple(found))
 
     def limit(self, count: int | None, /) -> Self:
         """At most so many rows; 0 is none, None is no limit."""
@@ -159,18 +166,33 @@ class QueryBuilder(Generic[M]):
         """Go on after the page that gave this cursor; None starts at the beginning."""
         return self._with(cursor=cursor)
 
-    def search(self, text: str, /, *, fields: Iterable[str] = ()) -> Self:
-        """Rows in whose searchable fields every word of the text occurs, whatever its case."""
+    def search(
+        self,
+        text: str,
+        /,
+        *,
+        fields: Fields | None = None,
+        fuzzy: bool = False,
+        phrase: bool = False,
+        prefix: bool = False,
+        simple: bool = False,
+        highlight: bool = False,
+    ) -> Self:
+        """Rows in whose searchable fields every word of the text occurs, whatever its case.
+
+        fields: those to search, or {field: how much a word in it counts for the score}. fuzzy: words may have a typing
+        error or two. phrase: the words in this order, in one field. prefix: the last word may go on. simple: signs say
+        more (`"a phrase" -without this|that begin*`). highlight: tell the parts that were found. QueryError for what
+        is no searchable field; UnsupportedOperationError, when it is asked, for an option that the backend lacks.
+        """
         schema = schema_of(self.query.model)
-        asked = (fields,) if isinstance(fields, str) else tuple(fields)
-        for name in asked:
-            if name not in schema.searchable:
-                raise QueryError(f"{schema.name}.{name} is not searchable", hint=nearest(name, schema.searchable))
-        if not schema.searchable:
-            raise QueryError(f"{schema.name} has no searchable field", hint="Field(searchable=True)")
-        if not isinstance(text, str):
-            raise QueryError(f"a search is text, not {type(text).__name__}")
-        return self._with(search=Search(text, asked))
+        modes = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "simple": simple}
+        return self._with(search=searched(schema, text, fields, highlight, **modes))
+
+    def like(self, row: M, /, *, fields: Fields | None = None) -> Self:
+        """Rows that have many of the rarer words of this one, in these fields; not the row itself."""
+        search, others = likeness(schema_of(self.query.model), row, fields)
+        return self._with(search=search, where=expressions.conjunction(self.query.where, others))
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""
@@ -323,8 +345,46 @@ class QueryBuilder(Generic[M]):
         """`rewrite()`, awaited."""
         return await self._arun(bulk.rewrite_all)  # type: ignore[no-any-return]
 
-    def explain(self) -> Explanation:
-        """What `all()` would do: the plan and the native request, without sending it."""
+    def suggest(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """What may be meant by a text with typing errors, as the rows have it that the query can see; best first.
+
+        [] if a row has the words as they are. Words are told without case and accents.
+        """
+        return self._run(suggesting.suggest, *self._sought(text, fields, size, fuzzy=True))  # type: ignore[no-any-return]
+
+    async def asuggest(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """`suggest()`, awaited."""
+        return await self._arun(suggesting.suggest, *self._sought(text, fields, size, fuzzy=True))  # type: ignore[no-any-return]
+
+    def complete(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """How a text may go on whose last word is not finished, as the rows have it that the query can see."""
+        return self._run(suggesting.complete, *self._sought(text, fields, size, prefix=True))  # type: ignore[no-any-return]
+
+    async def acomplete(self, text: str, /, *, fields: Fields | None = None, size: int = 5) -> list[str]:
+        """`complete()`, awaited."""
+        return await self._arun(suggesting.complete, *self._sought(text, fields, size, prefix=True))  # type: ignore[no-any-return]
+
+    def _sought(self, text: str, fields: Fields | None, size: int, **mode: bool) -> tuple[Any, int]:
+        return searched(schema_of(self.query.model), text, fields, False, **mode), _natural("size", size)
+
+    def aggregate(self, /, **asked: Aggregation) -> dict[str, Any]:
+        """Numbers about the rows of `all()`, by their names: `aggregate(by_tag=Terms("tags"))["by_tag"]`.
+
+        QueryError for a field that is not there, or whose values don't fit.
+        """
+        return self._run(aggregating.aggregate, self._checked(asked))  # type: ignore[no-any-return]
+
+    async def aaggregate(self, /, **asked: Aggregation) -> dict[str, Any]:
+        """`aggregate()`, awaited."""
+        return await self._arun(aggregating.aggregate, self._checked(asked))  # type: ignore[no-any-return]
+
+    def _checked(self, asked: Mapping[str, Aggregation]) -> Any:
+        return checked(schema_of(self.query.model), asked)
+
+    def explain(self, /, **asked: Aggregation) -> Explanation:
+        """What `all()` would do, or `aggregate()` of these: the plan and the native request, without sending it."""
+        if asked:
+            return self._run(aggregating.explain_aggregate, self._checked(asked))  # type: ignore[no-any-return]
         return self._run(reads.explain)  # type: ignore[no-any-return]
 
 

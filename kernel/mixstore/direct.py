@@ -107,6 +107,9 @@ class DirectEngine:
     def row_values(self, bound: Bound) -> None:
         """Values come by the record."""
 
+    def row_hit(self, row: Any) -> None:
+        """There is no search."""
+
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         """One `get` a key."""
         return _Call(bound, keys=keys)
@@ -116,6 +119,9 @@ class DirectEngine:
         return _everything_left(bound, query, "query")
 
     compile_count = compile_query
+
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Any) -> None:
+        """The rows say it."""
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         """One `create`, `upsert`, `update` or `delete`."""

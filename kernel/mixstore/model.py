@@ -18,6 +18,7 @@ from mixstore.errors import ConfigurationError
 from mixstore.fields import Field
 from mixstore.mixin import IGNORED, MixstoreMeta, dataclass_transform
 from mixstore.registry import current
+from mixstore.search import Fields, Hit, Meta
 from mixstore.state import State, install, state_of
 
 if TYPE_CHECKING:
@@ -173,9 +174,21 @@ class Model(BaseModel, metaclass=ModelMeta):
         return QueryBuilder.on(cls).filter(*terms, **filters)
 
     @classmethod
-    def search(cls, text: str, /, *, fields: Iterable[str] = ()) -> QueryBuilder[Self]:
-        """A full-text query over the searchable fields."""
-        return QueryBuilder.on(cls).search(text, fields=fields)
+    def search(
+        cls,
+        text: str,
+        /,
+        *,
+        fields: Fields | None = None,
+        fuzzy: bool = False,
+        phrase: bool = False,
+        prefix: bool = False,
+        simple: bool = False,
+        highlight: bool = False,
+    ) -> QueryBuilder[Self]:
+        """A full-text query over the searchable fields: see `QueryBuilder.search`."""
+        asked = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "simple": simple}
+        return QueryBuilder.on(cls).search(text, fields=fields, highlight=highlight, **asked)
 
     @classmethod
     def all(cls) -> list[Self]:
@@ -206,6 +219,12 @@ class Model(BaseModel, metaclass=ModelMeta):
     async def aexists(cls, /, **filters: Any) -> bool:
         """`exists()`, awaited."""
         return await QueryBuilder.on(cls).filter(**filters).aexists()
+
+    if TYPE_CHECKING:
+
+        @property
+        def meta(self) -> Hit:
+            """What the search told that found this row: `.score` and `.highlights`."""
 
     # -- instances ----------------------------------------------------------------------------------------------------
 
@@ -299,5 +318,6 @@ def _verbs(*, of_class: bool) -> frozenset[str]:
 
 
 install(Model)
-Model.__class_verbs__ = _verbs(of_class=True)
+type.__setattr__(Model, "meta", Meta())
+Model.__class_verbs__ = _verbs(of_class=True) | {"meta"}
 Model.__instance_verbs__ = _verbs(of_class=False)

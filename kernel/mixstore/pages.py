@@ -11,6 +11,7 @@ from mixstore.expressions import After, conjunction
 from mixstore.places import cursor_at, place_of
 from mixstore.query import Page, Query
 from mixstore.reads import by_key, rows_of, shown, told, unordered, with_key
+from mixstore.search import ordered_by_score
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -29,7 +30,7 @@ def paginate(bound: Bound, query: Query) -> Steps:
     page = rows[:size]
     cursor = None
     if len(rows) > size and page:
-        cursor = cursor_at(bound, asked, order, place_of(order, told(bound, page[-1])))
+        cursor = cursor_at(bound, asked, order, place_of(order, told(bound, page[-1], ordered_by_score(order))))
     return Page(shown(bound, query, page), cursor)
 
 
@@ -50,7 +51,7 @@ def stream_rows(bound: Bound, query: Query, state: Any) -> Steps:
     rows = yield from rows_of(bound, asked.replace(order=order, limit=size))
     left = None if left is None else left - len(rows)
     done = len(rows) < size or left == 0
-    following = None if done else (place_of(order, told(bound, rows[-1])), left)
+    following = None if done else (place_of(order, told(bound, rows[-1], ordered_by_score(order))), left)
     if following is not None and following[0] == place:
         raise BackendError(
             f"{bound.backend.backend_name} gives the same page of {bound.schema.name} again",

@@ -12,6 +12,7 @@ from mixstore.expressions import Order
 from mixstore.lookups import type_at
 from mixstore.query import Query
 from mixstore.registry import current
+from mixstore.search import SCORE
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -28,9 +29,9 @@ def _shape(bound: Bound, query: Query, order: tuple[Order, ...]) -> str:
 
 
 def _codecs(bound: Bound, order: tuple[Order, ...]) -> list[Codec]:
-    text = codecs.Codec(None, None)
-    hidden = bound.schema.hidden_key
-    return [text if one.path[0] in hidden else codecs.jsonable(type_at(bound.schema, one.path)) for one in order]
+    plain = codecs.Codec(None, None)
+    hidden = (*bound.schema.hidden_key, *SCORE)
+    return [plain if one.path[0] in hidden else codecs.jsonable(type_at(bound.schema, one.path)) for one in order]
 
 
 def cursor_at(bound: Bound, query: Query, order: tuple[Order, ...], place: Place) -> str:

@@ -16,9 +16,11 @@ from mixstore.transaction import Transaction
 from mixstore.write import Operation, Write
 
 if TYPE_CHECKING:
+    from mixstore.aggregations import Asked
     from mixstore.bound import Bound
     from mixstore.drift import Drift
     from mixstore.query import Query
+    from mixstore.search import Hit
     from mixstore.write import KeyValue
 
 M = TypeVar("M")
@@ -121,6 +123,13 @@ class PlannedBackend(Backend):
         """How many rows match, limit and offset aside."""
         return self.compile_query(bound, query)
 
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
+        """Numbers about the rows of a query that has neither order nor limit.
+
+        The plan answers {name: result}, just as the reference would; None: the kernel makes the numbers of the rows.
+        """
+        return None
+
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Any:
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
         return None
@@ -143,6 +152,10 @@ class PlannedBackend(Backend):
 
     def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
         """A prepared way from a row to python values, if there is a shorter one than by the record."""
+        return None
+
+    def row_hit(self, row: Any) -> Hit | None:
+        """What a search told of a row that it found; None for a row that none found. FULL_TEXT needs it."""
         return None
 
     # -- the public contract, once for all ----------------------------------------------------------------------------

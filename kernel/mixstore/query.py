@@ -8,15 +8,9 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from mixstore.expressions import TRUE, Expr, Order
+from mixstore.search import Search
 
 T = TypeVar("T")
-
-
-class Search(NamedTuple):
-    """Full text: every term of `text` must occur in one of `fields` (all searchable ones if empty)."""
-
-    text: str
-    fields: tuple[str, ...] = ()
 
 
 class Query(NamedTuple):

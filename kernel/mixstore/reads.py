@@ -23,6 +23,7 @@ from mixstore.lookups import resolve
 from mixstore.places import place_at
 from mixstore.query import Explanation, Query
 from mixstore.registry import current
+from mixstore.search import SCORE, by_score, check_able
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -53,10 +54,12 @@ def modified(bound: Bound, query: Query) -> Query:
     return query
 
 
-def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
+def as_asked(bound: Bound, query: Query) -> tuple[Query, Expr]:
     """The query as a backend gets it, and the terms that only the kernel can apply (on replaced values)."""
     asked = query
     query = query if query.options.get(AS_IT_IS) else modified(bound, query)
+    if query.search is not None:
+        check_able(bound, query.search)
     used = None if query.index is None else bound.schema.indexes[query.index]
     in_index = TRUE if used is None else used.present
     where = conjunction(query.where, in_index, bound.chain.visibility(query.options))
@@ -99,7 +102,7 @@ def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def rows_of(bound: Bound, query: Query) -> Steps:
     """The rows of a query, in the engine's form."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return []
     plan: QueryPlan = _compiled(bound, finished, kept)
@@ -110,7 +113,7 @@ def rows_of(bound: Bound, query: Query) -> Steps:
     if plan.ordered and finished.limit is not None:
         enough = finished.limit + finished.offset
     matches = None if residual == TRUE else matcher(residual)
-    found = yield from _filtered(bound, plan, matches, enough)
+    found = yield from _filtered(bound, plan, matches, enough, by_score(finished))
     if not plan.ordered:
         key = sort_key(finished.order)
         found.sort(key=lambda pair: key(pair[0]))
@@ -120,7 +123,7 @@ def rows_of(bound: Bound, query: Query) -> Steps:
 
 def unordered(bound: Bound, query: Query) -> tuple[QueryPlan, Matcher | None]:
     """The plan of all rows of a query in no order, and what its rows must fulfil besides; None if nothing."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     plan = _compiled(bound, finished, kept)
     residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
     return plan, None if residual == TRUE else matcher(residual)
@@ -133,11 +136,12 @@ def _compiled(bound: Bound, query: Query, kept: Expr) -> QueryPlan:
     else:
         plan = bound.engine.compile_query(bound, query.replace(limit=None, offset=0))
         plan.sliced = False
-    _check_scan(bound, plan, query)
+    check_scan(bound, plan, query)
     return plan  # type: ignore[no-any-return]
 
 
-def _check_scan(bound: Bound, plan: QueryPlan, query: Query) -> None:
+def check_scan(bound: Bound, plan: QueryPlan, query: Query) -> None:
+    """What `Meta.scan` or the backend says about reading everything: nothing, a ScanWarning, or a QueryError."""
     policy = bound.schema.meta.get("scan", bound.backend.scan_policy) if plan.scan else "allow"
     if policy == "allow" or query.options.get(AS_IT_IS):  # whoever moves all rows asked for them
         return
@@ -157,7 +161,7 @@ def _pages(plan: Any, limit: int | None) -> Steps:
     return rows if limit is None else rows[:limit]
 
 
-def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Steps:
+def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None, scored: bool) -> Steps:
     """(values, row) of the rows that match, page by page until there are enough."""
     found: list[tuple[dict[str, Any], Any]] = []
     more = plan
@@ -165,7 +169,7 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
         answer = yield more
         more = answer.more
         for row in answer.rows:
-            values = told(bound, row)
+            values = told(bound, row, scored)
             if matches is None or matches(values):
                 found.append((values, row))
         if enough is not None and len(found) >= enough:
@@ -173,9 +177,15 @@ def _filtered(bound: Bound, plan: Any, matches: Any, enough: int | None) -> Step
     return found
 
 
-def told(bound: Bound, row: Any) -> dict[str, Any]:
-    """A row's values as stored, with its rendered key where that is not made of fields, and what methods make of it."""
+def told(bound: Bound, row: Any, scored: bool = False) -> dict[str, Any]:
+    """A row's values as stored, with its rendered key where that is not made of fields, and what methods make of it.
+
+    scored: with the score that a search gave it.
+    """
     values = bound.stored_values(row)
+    if scored:
+        hit = bound.engine.row_hit(row)
+        values[SCORE[0]] = None if hit is None else hit.score
     for spec in bound.schema.computed_indexes:
         values[spec.mark] = spec.key_as_read(values)
     if bound.schema.hidden_key:
@@ -245,21 +255,22 @@ def one(bound: Bound, query: Query) -> Steps:
 
 def count(bound: Bound, query: Query) -> Steps:
     """How many rows `fetch` would return."""
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return 0
     counted = finished.replace(order=(), limit=None, offset=0)
     if kept == TRUE:
         plan = bound.engine.compile_count(bound, counted)
-        _check_scan(bound, plan, counted)
+        check_scan(bound, plan, counted)
     else:
         plan = _compiled(bound, counted, kept)
-    total = yield from _counted(bound, plan, conjunction(TRUE if plan.residual is None else plan.residual, kept))
+    residual = conjunction(TRUE if plan.residual is None else plan.residual, kept)
+    total = yield from _counted(bound, plan, residual, by_score(counted))
     total = max(0, total - finished.offset)
     return total if finished.limit is None else min(total, finished.limit)
 
 
-def _counted(bound: Bound, plan: Any, residual: Expr) -> Steps:
+def _counted(bound: Bound, plan: Any, residual: Expr, scored: bool) -> Steps:
     matches = None if residual == TRUE else matcher(residual)
     total = 0
     more = plan
@@ -271,7 +282,7 @@ def _counted(bound: Bound, plan: Any, residual: Expr) -> Steps:
         if matches is None:
             total += len(answer.rows)
         else:
-            total += sum(1 for row in answer.rows if matches(told(bound, row)))
+            total += sum(1 for row in answer.rows if matches(told(bound, row, scored)))
     return total
 
 
@@ -296,7 +307,7 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
-    finished, kept = _finished(bound, query)
+    finished, kept = as_asked(bound, query)
     if kept == TRUE:
         plan = bound.engine.compile_query(bound, finished)
     else:

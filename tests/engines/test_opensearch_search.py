@@ -1,4 +1,4 @@
-"""What a search and an aggregation of OpenSearch find, asked of it."""
+"""What a search and an aggregation of OpenSearch find, asked of it, beside what the kit asks of every backend."""
 
 from __future__ import annotations
 
@@ -10,20 +10,8 @@ from typing import Any
 
 import pytest
 
-from mixstore import Field, Model, Q, QueryError, UnsupportedOperationError
-from mixstore_backends.memory import InMemoryBackend
-from mixstore_backends.opensearch import (
-    Bucket,
-    DateHistogram,
-    OpenSearchBackend,
-    Stats,
-    Summary,
-    Terms,
-    aaggregate,
-    aggregate,
-    hit_of,
-    search,
-)
+from mixstore import Bucket, DateHistogram, Field, Model, Q, QueryError, Stats, Summary, Terms, hit_of
+from mixstore_backends.opensearch import OpenSearchBackend, raw
 from mixstore_extensions import SoftDelete
 from tests.engines.engines import Server
 from tests.engines.opensearch_store import store
@@ -81,54 +69,51 @@ def ids(found: Any) -> str:
     return "".join(row.id for row in found)
 
 
-def sought(text: str | None = None, **options: Any) -> str:
-    return "".join(sorted(ids(search(Article.where(), text, **options).all())))
-
-
 @pytest.mark.parametrize(
-    ("text", "options", "expected"),
+    ("body", "expected"),
     [
-        ("python web", {}, "abe"),
-        ("pyhton web", {}, ""),
-        ("pyhton wbe", {"fuzzy": True}, "abe"),
-        ("pyhton servesr", {"fuzzy": True}, "ae"),
-        ("web server", {}, ""),
-        ("web servers", {"phrase": True}, "e"),
-        ("servers web", {"phrase": True}, ""),
-        ("pyth", {"prefix": True}, "abde"),
-        ("web serv", {"prefix": True}, "ae"),
-        ("python", {"fields": ["title"]}, "a"),
-        ("python", {"fields": {"title": 3, "body": 1}}, "abe"),
-        ("...", {"fuzzy": True}, ""),
-        (None, {"raw": {"match_phrase": {"body": "python is a snake"}}}, "b"),
-        ("web", {"raw": {"term": {"tags": "animal"}}}, "bc"),
+        ({"match_phrase": {"body": "python is a snake"}}, "b"),
+        ({"term": {"tags": "animal"}}, "bc"),
+        ({"match_all": {}}, "abcde"),
+        ({"more_like_this": {"like": [{"_id": "a"}], "fields": ["title"], "min_term_freq": 1, "min_doc_freq": 1}}, "e"),
     ],
 )
-def test_a_search_finds(backend: OpenSearchBackend, text: str | None, options: Any, expected: str) -> None:
-    assert sought(text, **options) == expected
+def test_a_raw_query_goes_through_the_chain(backend: OpenSearchBackend, body: Any, expected: str) -> None:
+    asked = raw(Article.where(), body)
+    assert "".join(sorted(ids(asked.all()))) == expected
+    assert asked.count() == len(expected)
+    assert all(row.meta.score is not None for row in asked.all())
+
+
+def test_a_raw_query_narrows_a_search(backend: OpenSearchBackend) -> None:
+    assert ids(raw(Article.search("web"), {"term": {"tags": "animal"}}).order_by("id").all()) == "bc"
 
 
 def test_the_best_comes_first_and_tells_its_score(backend: OpenSearchBackend) -> None:
-    found = search(Article.where(), "python", fields={"title": 10, "body": 1}).limit(5).all()
+    asked = Article.search("python", fields={"title": 10, "body": 1})
+    found = asked.limit(5).all()
     assert found[0].id == "a"
-    scores = [hit_of(one).score for one in found]
+    assert ids(asked.order_by("-score").all()) == ids(found)
+    scores = [one.meta.score for one in found]
     assert scores == sorted(scores, reverse=True)
-    assert search(Article.where(), "python", fields={"title": 10, "body": 1}).all()[0].id == "a"
-    assert hit_of(search(Article.where(), "python").order_by("id").limit(1).all()[0]).score is None
+    assert asked.all()[0].id == "a"
+    by_id = {one.id: one.meta.score for one in asked.order_by("id").all()}
+    assert by_id == {one.id: one.meta.score for one in found}
 
 
 def test_the_parts_that_were_found_are_shown(backend: OpenSearchBackend) -> None:
-    (found,) = search(Article.where(id="b"), "PYTHON web", highlight=True).all()
-    assert hit_of(found).highlights == {"body": ["The <em>python</em> is a snake, and the <em>web</em> is wide"]}
+    (found,) = Article.search("PYTHON web", highlight=True).where(id="b").all()
+    assert found.meta.highlights == {"body": ["The <em>python</em> is a snake, and the <em>web</em> is wide"]}
     with pytest.raises(QueryError, match="not found by a search"):
         hit_of(Article.get("b"))
 
 
 def test_a_search_goes_with_all_that_a_query_can(backend: OpenSearchBackend) -> None:
-    asked = search(Article.where(Q(stars__gt=0) | Q(kind=Kind.ESSAY)), "web", fuzzy=True)
+    asked = Article.where(Q(stars__gt=0) | Q(kind=Kind.ESSAY)).search("web", fuzzy=True)
     assert ids(asked.order_by("-stars").all()) == "bac"
     assert asked.count() == 3
     assert asked.filter(title__regex="^S").count() == 2
+    assert ids(asked.filter(title__regex="^S").order_by("-score").all()) in ("bc", "cb")
     assert asked.exists()
     page = asked.order_by("id").limit(2).paginate()
     assert ids(page) + ids(asked.order_by("id").limit(2).cursor(page.cursor).paginate()) == "abc"
@@ -137,97 +122,76 @@ def test_a_search_goes_with_all_that_a_query_can(backend: OpenSearchBackend) -> 
 
 
 def test_a_found_row_is_an_instance_like_any_other(backend: OpenSearchBackend) -> None:
-    (found,) = search(Article.where(id="c"), "web").all()
+    (found,) = Article.search("web").where(id="c").all()
     found.update(stars=1)
     assert Article.get("c").stars == 1
     found.update(stars=0)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ({"text": "a", "fuzzy": True, "phrase": True}, "one of fuzzy"),
-        ({}, "needs a text"),
-        ({"text": None, "raw": {"match_all": {}}, "fuzzy": True}, "needs a text"),
-        ({"text": "a", "fields": ["stars"]}, "not searchable"),
-        ({"text": "a", "fields": {"title": 0}}, "a boost is"),
-    ],
-)
-def test_a_search_that_makes_no_sense_is_refused(backend: OpenSearchBackend, arguments: Any, problem: str) -> None:
-    with pytest.raises(QueryError, match=problem):
-        search(Article.where(), **arguments)
-
-
-def test_another_backend_refuses_what_it_can_not_do(backend: OpenSearchBackend) -> None:
-    elsewhere = InMemoryBackend().query(Article)
-    with pytest.raises(UnsupportedOperationError, match="only OpenSearch"):
-        search(elsewhere, "web", fuzzy=True)
-    with pytest.raises(UnsupportedOperationError, match="no aggregations"):
-        aggregate(elsewhere, by=Terms("tags"))
-
-
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
-def test_terms_are_counted_in_the_types_of_the_model(backend: OpenSearchBackend) -> None:
-    told = aggregate(
-        Article.where(), tags=Terms("tags"), kinds=Terms("kind"), opened=Terms("open"), days=Terms("day"),
-        prices=Terms("price"), titles=Terms("title", size=2),
-    )  # fmt: skip
+def test_numbers_are_made_by_the_engine(backend: OpenSearchBackend) -> None:
+    asked = {"tags": Terms("tags"), "kinds": Terms("kind"), "stars": Stats("stars"), "at": DateHistogram("at", "month")}
+    assert Article.where().explain(**asked).operation == "aggregate"
+    told = Article.where().aggregate(**asked)
     assert told["tags"] == [Bucket("animal", 2), Bucket("web", 2), Bucket("python", 1)]
     assert told["kinds"] == [Bucket(Kind.NEWS, 4), Bucket(Kind.ESSAY, 1)]
-    assert told["opened"] == [Bucket(True, 4), Bucket(False, 1)]
-    assert told["days"] == [Bucket(date(2025, 2, 3), 1)]
-    assert told["prices"] == [Bucket(Decimal("1.5"), 1), Bucket(Decimal("9.5"), 1)]
-    assert (len(told["titles"]), told["titles"].others, told["titles"].off_by) == (2, 3, 0)
-
-
-def test_statistics_are_those_of_the_rows_that_are_there(backend: OpenSearchBackend) -> None:
-    told = aggregate(Article.where(stars__gt=0), stars=Stats("stars"), price=Stats("price"))
-    assert told == {"stars": Summary(2, 3.0, 5.0, 4.0, 8.0), "price": Summary(0, None, None, None, 0.0)}
-    assert aggregate(Article.where(), price=Stats("price"))["price"].sum == 11.0
-
-
-def test_a_histogram_counts_by_intervals_in_utc(backend: OpenSearchBackend) -> None:
-    told = aggregate(Article.where(), months=DateHistogram("at", "month"))["months"]
-    assert told == [
+    assert told["stars"] == Summary(5, 0.0, 5.0, 1.6, 8.0)
+    assert told["at"] == [
         Bucket(NEW_YEAR, 2),
         Bucket(NEW_YEAR.replace(month=2), 1),
         Bucket(NEW_YEAR.replace(month=3), 2),
     ]
 
 
+def test_numbers_that_the_engine_can_not_make_are_made_of_the_rows(backend: OpenSearchBackend) -> None:
+    asked = Article.where(title__regex="^S")
+    assert asked.explain(n=Stats("stars")).operation == "search"
+    assert asked.aggregate(n=Stats("stars"))["n"] == Summary(2, 0.0, 5.0, 2.5, 5.0)
+    assert Article.where().aggregate(p=Terms("price"))["p"] == [Bucket(Decimal("1.5"), 1), Bucket(Decimal("9.5"), 1)]
+
+
 def test_numbers_are_about_what_a_search_finds(backend: OpenSearchBackend) -> None:
-    told = aggregate(search(Article.where(), "pyhton", fuzzy=True), stars=Stats("stars"))
-    assert told["stars"].count == 3
-    assert aggregate(Article.search("python"), stars=Stats("stars"))["stars"].count == 3
+    assert Article.search("pyhton", fuzzy=True).aggregate(stars=Stats("stars"))["stars"].count == 3
+    assert raw(Article.where(), {"term": {"tags": "web"}}).aggregate(n=Stats("stars"))["n"].count == 2
 
 
 async def test_numbers_can_be_awaited(backend: OpenSearchBackend) -> None:
-    told = await aaggregate(Article.where(stars=5), n=Stats("stars"))
+    told = await Article.where(stars=5).aaggregate(n=Stats("stars"))
     assert told["n"].count == 1
 
 
-@pytest.mark.parametrize(
-    ("aggregation", "problem"),
-    [
-        (Terms("tagz"), "tags"),
-        (Terms("tags", size=0), "size"),
-        (Stats("title"), "no number"),
-        (DateHistogram("stars", "month"), "no date"),
-        (DateHistogram("at", "moth"), "month"),
-        ("tags", "no aggregation"),
-    ],
-)
-def test_an_aggregation_that_makes_no_sense_is_refused(
-    backend: OpenSearchBackend, aggregation: Any, problem: str
-) -> None:
-    with pytest.raises(QueryError, match=problem):
-        aggregate(Article.where(), it=aggregation)
+# -- what is hidden, and what is long ----------------------------------------------------------------------------------
 
 
-def test_numbers_that_would_be_wrong_are_refused(backend: OpenSearchBackend) -> None:
-    with pytest.raises(UnsupportedOperationError, match="REGEX"):
-        aggregate(Article.where(title__regex="x"), n=Stats("stars"))
-    with pytest.raises(UnsupportedOperationError, match="limit"):
-        aggregate(Article.where().limit(1), n=Stats("stars"))
+def test_words_of_a_deleted_row_are_not_suggested(backend: OpenSearchBackend) -> None:
+    assert Article.where().complete("dele") == []
+    assert Article.where().suggest("delteed") == []
+    assert Article.where().include_deleted().complete("dele") == ["deleted"]  # type: ignore[attr-defined]
+    assert Article.where().complete("pytha") == ["pythagoras"]
+    assert Article.where().suggest("pyhton wbe") == ["python web"]
+    like = Article.where().like(Article.get("a"), fields=["title"])
+    assert "x" not in ids(like.all())
+
+
+class Line(Model):
+    id: int = Field(primary_key=True)
+    text: str = Field("", searchable=True)
+
+
+def test_an_order_by_score_is_read_page_by_page(backend: OpenSearchBackend) -> None:
+    Line.bind(backend)
+    backend.initialize(Line)
+    Line.batch_create([{"id": n, "text": "word " * (n % 7 + 1)} for n in range(2500)])
+    asked = Line.search("word").order_by("-score")
+    every = asked.all()
+    assert len(every) == 2500
+    assert [row.id for row in every] == [
+        row.id for row in sorted(every, key=lambda row: (-(row.meta.score or 0), row.id))
+    ]
+    assert [row.id for row in asked] == [row.id for row in every]
+    page = asked.limit(1200).paginate()
+    assert [row.id for row in asked.limit(5).cursor(page.cursor)] == [row.id for row in every[1200:1205]]
+    assert [row.id for row in asked.offset(2000).all()] == [row.id for row in every[2000:]]
+    assert len({row.meta.score for row in every}) > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
@@ -15,7 +15,7 @@ from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, evaluate, matcher, sort_key
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
-from mixstore.words import words
+from mixstore.search import SCORE, Hit, by_score, scorer
 from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
@@ -23,7 +23,8 @@ from mixstore_backends.memory.table import Record, Table
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
-    from mixstore.query import Query, Search
+    from mixstore.query import Query
+    from mixstore.search import Scorer
     from mixstore.write import KeyValue
 
 Plan = Callable[[], Any]
@@ -33,8 +34,15 @@ UNLOCKED = nullcontext()
 Undo = list[tuple[Table, "KeyValue", Record | None]]
 
 
+class Found(dict[str, Any]):
+    """A copy of a row that a search found."""
+
+    __slots__ = ("score",)
+    score: float
+
+
 class _Find(QueryPlan):
-    __slots__ = ("access", "counts", "lock", "matches", "query", "table")
+    __slots__ = ("access", "counts", "lock", "matches", "query", "score", "table")
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class _Find(QueryPlan):
         query: Query,
         matches: Callable[[Any], bool] | None,
         counts: bool,
+        score: Scorer | None,
     ) -> None:
         super().__init__(
             access.operation,
@@ -58,6 +67,7 @@ class _Find(QueryPlan):
         self.query = query
         self.matches = matches
         self.counts = counts
+        self.score = score
 
     def __call__(self) -> Rows | int:
         with self.lock:
@@ -66,15 +76,33 @@ class _Find(QueryPlan):
     def _run(self) -> Rows | int:
         query = self.query
         found: Iterable[Record] = self.access.rows(self.table)
+        if self.score is not None and by_score(query):
+            found = _scored(self.score, found)
         if self.matches is not None:
             found = filter(self.matches, found)
+        if self.score is not None and not by_score(query):
+            found = _scored(self.score, found)
         if self.counts:
             return sum(1 for _ in found)
         if query.order and not self.access.ordered:
             found = sorted(found, key=sort_key(query.order))
         start = min(query.offset, sys.maxsize)  # islice() takes no more
         end = None if query.limit is None else min(query.offset + query.limit, sys.maxsize)
-        return Rows(list(islice(found, start, end)))
+        rows = list(islice(found, start, end))
+        if self.score is not None:
+            for row in rows:
+                del row[SCORE[0]]
+        return Rows(rows)
+
+
+def _scored(score: Scorer, rows: Iterable[Record]) -> Iterator[Found]:
+    """The rows that a search finds, with their score as a value, to sort by."""
+    for row in rows:
+        told = score(row)
+        if told is not None:
+            found = Found(row)
+            found.score = found[SCORE[0]] = told
+            yield found
 
 
 class InMemoryBackend(PlannedBackend):
@@ -93,6 +121,7 @@ class InMemoryBackend(PlannedBackend):
         | Capability.ORDERED
         | Capability.ADD
         | Capability.FULL_TEXT
+        | Capability.FUZZY_SEARCH
         | Capability.SECONDARY_INDEXES
     )
 
@@ -134,6 +163,9 @@ class InMemoryBackend(PlannedBackend):
             return None
         return self.adapter.whole_decoder(bound.model)
 
+    def row_hit(self, row: Any) -> Hit | None:
+        return Hit(row.score) if type(row) is Found else None
+
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         if len(keys) == 1:
             return partial(_get_one, bound.native.rows, keys[0])
@@ -166,25 +198,9 @@ class InMemoryBackend(PlannedBackend):
 
     def _find(self, bound: Bound, query: Query, *, counts: bool) -> QueryPlan:
         matches = None if query.where == TRUE else matcher(query.where)
-        if query.search is not None:
-            matches = _both(matches, _hits(query.search, bound.schema.searchable))
+        score = None if query.search is None else scorer(query.search, bound.schema.searchable)
         access = choose(bound.schema, bound.native, query)
-        return _Find(self._lock, bound.native, access, query, matches, counts)
-
-
-def _both(first: Callable[[Any], bool] | None, second: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return second if first is None else lambda record: first(record) and second(record)
-
-
-def _hits(search: Search, searchable: tuple[str, ...]) -> Callable[[Record], bool]:
-    wanted = set(words(search.text))
-    fields = search.fields or searchable
-
-    def hit(record: Record) -> bool:
-        there = {word for name in fields if record.get(name) is not None for word in words(str(record[name]))}
-        return wanted <= there
-
-    return hit if wanted else lambda record: False
+        return _Find(self._lock, bound.native, access, query, matches, counts, score)
 
 
 def _locked(lock: Lock, plan: Plan) -> Any:

@@ -10,31 +10,11 @@ except ModuleNotFoundError as error:
     raise ConfigurationError("OpenSearch needs opensearch-py: pip install 'mixstore[opensearch]'") from error
 
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
-from mixstore_backends.opensearch.aggregations import (
-    Bucket,
-    Buckets,
-    DateHistogram,
-    Stats,
-    Summary,
-    Terms,
-    aaggregate,
-    aggregate,
-)
 from mixstore_backends.opensearch.backend import OpenSearchBackend
-from mixstore_backends.opensearch.native import Hit, hit_of, search
+from mixstore_backends.opensearch.native import raw
 
 __all__ = [
-    "Bucket",
-    "Buckets",
-    "DateHistogram",
-    "Hit",
     "OpenSearchAdapter",
     "OpenSearchBackend",
-    "Stats",
-    "Summary",
-    "Terms",
-    "aaggregate",
-    "aggregate",
-    "hit_of",
-    "search",
+    "raw",
 ]

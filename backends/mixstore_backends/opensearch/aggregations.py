@@ -1,203 +1,163 @@
-"""Numbers about the rows that a query finds: facets, statistics, histograms. Each has a result of its own type."""
+"""Numbers about the rows of a query, made by the engine where they are just those of the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from mixstore.errors import QueryError, UnsupportedOperationError, nearest
-from mixstore.lookups import type_at
+from mixstore.aggregations import (
+    Asked,
+    Bucket,
+    Buckets,
+    DateHistogram,
+    Histogram,
+    Missing,
+    Stats,
+    Summary,
+    Terms,
+    zone,
+)
+from mixstore.errors import UnsupportedOperationError
+from mixstore.planned import QueryPlan
+from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.layout import Index
-from mixstore_backends.opensearch.lookups import Body
-from mixstore_backends.opensearch.queries import seen
-from mixstore_backends.opensearch.requests import Steps, Stepwise, searching
+from mixstore_backends.opensearch.lookups import LOOKUPS, Body
+from mixstore_backends.opensearch.queries import access_of, query_body, seen
+from mixstore_backends.opensearch.requests import Steps, searching
 from mixstore_backends.opensearch.sources import NotPushableError, Source
 from mixstore_backends.opensearch.values import document_codec
 
 if TYPE_CHECKING:
-    from mixstore.builder import QueryBuilder
+    from mixstore.query import Query
 
-T = TypeVar("T")
-INTERVALS = ("minute", "hour", "day", "week", "month", "quarter", "year")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_COUNTED = frozenset({"text", "int", "bool", "date", "moment", "ip4"})
+"""Forms whose terms are the values, and sort as they do."""
 
 
-class Terms(NamedTuple):
-    """How many rows have each value of a field, or each element of a list; the `size` most frequent ones."""
+class Aggregate(QueryPlan):
+    """One search for numbers, and no rows. Answers {name: result}."""
 
-    field: str
-    size: int = 10
+    __slots__ = ("body", "home", "read")
 
+    def __init__(self, home: Index, body: Body, read: Mapping[str, Callable[[Any], Any]], **told: Any) -> None:
+        self.home = home
+        self.body = body
+        self.read = read
+        super().__init__("aggregate", request={"path": f"{home.path}/_search", "body": body}, **told)
 
-class Stats(NamedTuple):
-    """Count, smallest, largest, mean and sum of a field of numbers, as doubles."""
-
-    field: str
-
-
-class DateHistogram(NamedTuple):
-    """How many rows lie in each `interval` of a datetime or date, in UTC: minute, hour, day, week, month, year."""
-
-    field: str
-    interval: str
+    def steps(self) -> Steps:
+        """The one request."""
+        yield from seen(self.home)
+        answer = yield searching(self.home.path, self.body)
+        return {name: read(answer["aggregations"][name]) for name, read in self.read.items()}
 
 
-@dataclass(frozen=True)
-class Bucket(Generic[T]):
-    """A value, or the beginning of an interval, and how many rows have it."""
-
-    key: T
-    count: int
-
-
-class Buckets(list[Bucket[Any]]):
-    """The buckets of `Terms`, the fullest first.
-
-    others: rows that are in none of them. off_by: how much a count may be too low, which is 0 on a single shard.
-    """
-
-    others: int = 0
-    off_by: int = 0
+def aggregate(home: Index, query: Query, asked: Mapping[str, Asked]) -> Aggregate | None:
+    """The plan; None if the engine can't answer the filter, or one of these, exactly."""
+    where = home.compiler.where(query.where)
+    if where.residual is not None:
+        return None
+    try:
+        made = {name: _MADE[type(one.one)](home, one) for name, one in asked.items()}
+    except NotPushableError:
+        return None
+    aggs = {name: body for name, (body, _) in made.items()}
+    body = {"query": query_body(home, where, query), "size": 0, "aggs": aggs}
+    read = {name: read for name, (_, read) in made.items()}
+    return Aggregate(home, body, read, pushed=where.pushed, **access_of(home, where, query))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The result of `Stats`; all but the count are None where there is no row."""
-
-    count: int
-    min: float | None
-    max: float | None
-    mean: float | None
-    sum: float
+Made = tuple[Body, Callable[[Any], Any]]
+"""An aggregation as the engine takes it, and what makes the result of its answer."""
 
 
-Aggregation = Terms | Stats | DateHistogram
+def _source(home: Index, asked: Asked) -> Source:
+    source = home.compiler.sources.at(asked.path)
+    return source.element or source if asked.listed else source
 
 
-def aggregate(query: QueryBuilder[Any], /, **asked: Aggregation) -> dict[str, Any]:
-    """`aggregate(Article.where(open=True), by_tag=Terms("tags"))["by_tag"]`: the result of each, by its name.
+def _terms(home: Index, asked: Asked) -> Made:
+    one, source = asked.one, _source(home, asked)
+    assert isinstance(one, Terms)
+    addresses = source.form == "text" and source.kind == "ip"  # whose texts sort otherwise
+    if source.form not in _COUNTED or source.kind == "choice" or addresses:
+        raise NotPushableError(source.field)
+    decode = document_codec(asked.type, any_length=True).decode
 
-    The rows are those of `query.all()`, without what an extension hides. QueryError for a field or an interval that is
-    none; UnsupportedOperationError for a query with a limit, or of which something is left to the kernel.
-    """
-    bound, plan = _plan(query, asked)
-    return bound.run("aggregate", _once(plan))  # type: ignore[no-any-return]
+    def value(bucket: Mapping[str, Any]) -> Any:
+        stored = bucket["key"]
+        if source.form == "bool":
+            stored = bool(stored)
+        elif source.form == "date":
+            stored = bucket["key_as_string"]
+        if source.clips and len(stored) == KEPT + 1 and stored[-1] == MORE:
+            raise UnsupportedOperationError(
+                f"{home.schema.name}.{one.field}: a text is longer than {KEPT} characters, and OpenSearch counts by "
+                "no more",
+                model=home.schema.model,
+            )
+        return stored if decode is None else decode(stored)
 
-
-async def aaggregate(query: QueryBuilder[Any], /, **asked: Aggregation) -> dict[str, Any]:
-    """`aggregate()`, awaited."""
-    bound, plan = _plan(query, asked)
-    return await bound.arun("aggregate", _once(plan))  # type: ignore[no-any-return]
-
-
-def _once(plan: Stepwise) -> Generator[Any, Any, Any]:
-    return (yield plan)
-
-
-def _plan(query: QueryBuilder[Any], asked: Mapping[str, Aggregation]) -> tuple[Any, Stepwise]:
-    bound = query._bound()
-    if not isinstance(bound.native, Index):
-        name = bound.backend.backend_name
-        raise UnsupportedOperationError(f"{name} has no aggregations", model=bound.model, backend=name)
-    told = query.query
-    if told.limit is not None or told.offset or told.cursor is not None:
-        raise UnsupportedOperationError(
-            "aggregations are about all rows: no limit, offset or cursor", model=bound.model
-        )
-    explained = query.order_by().explain()
-    if explained.residual:
-        raise UnsupportedOperationError(
-            f"OpenSearch can't answer {explained.residual} exactly, so it can't count the rows", model=bound.model
-        )
-    made = {name: _Asked(bound.native, one) for name, one in asked.items()}
-    return bound, _Aggregate(bound.native, explained.request["body"]["query"], made)
-
-
-class _Asked:
-    """One aggregation on its source."""
-
-    def __init__(self, home: Index, one: Aggregation) -> None:
-        if not isinstance(one, (Terms, Stats, DateHistogram)):
-            raise QueryError(f"{one!r} is no aggregation: Terms, Stats or DateHistogram", model=home.schema.model)
-        path = (one.field,) if one.field in home.schema.fields else tuple(one.field.split("__"))
-        self.one = one
-        self.type = type_at(home.schema, path)
-        try:
-            source = home.compiler.sources.at(path)
-        except NotPushableError:
-            raise self._refused(home, "is not indexed") from None
-        self.source: Source = source.element or source
-        self.element = self.type.args[0] if source.element is not None else self.type
-        self._check(home)
-
-    def _refused(self, home: Index, problem: str) -> QueryError:
-        return QueryError(f"{home.schema.name}.{self.one.field} {problem}", model=home.schema.model)
-
-    def _check(self, home: Index) -> None:
-        one, form = self.one, self.source.form
-        if isinstance(one, Terms):
-            if not self.source.indexed or self.source.kind == "choice" or form == "bytes":
-                raise self._refused(home, "has no terms to count")
-            if isinstance(one.size, bool) or not isinstance(one.size, int) or not 0 < one.size <= 10_000:
-                raise QueryError(f"size is a number from 1 to 10,000, not {one.size!r}", model=home.schema.model)
-        elif isinstance(one, Stats):
-            if form not in ("int", "float", "decimal"):
-                raise self._refused(home, "is no number")
-        elif form not in ("moment", "date"):
-            raise self._refused(home, "is no date")
-        elif one.interval not in INTERVALS:
-            hint = nearest(str(one.interval), INTERVALS)
-            raise QueryError(f"there is no interval {one.interval!r}", model=home.schema.model, hint=hint)
-
-    @property
-    def body(self) -> Body:
-        """As the engine takes it."""
-        match self.one:
-            case Terms(size=size):
-                return {"terms": {"field": self.source.compared, "size": size}}
-            case Stats():
-                return {"stats": {"field": self.source.field}}
-            case DateHistogram(interval=interval):
-                told = {"calendar_interval": interval, "min_doc_count": 1}
-                return {"date_histogram": {"field": self.source.field, **told}}
-
-    def result(self, answer: Mapping[str, Any]) -> Any:
-        """What the engine answers, in the types of the model."""
-        if isinstance(self.one, Stats):
-            none = not answer["count"]
-            low, high, mean = (None if none else answer[name] for name in ("min", "max", "avg"))
-            return Summary(answer["count"], low, high, mean, answer["sum"])
-        if isinstance(self.one, DateHistogram):
-            return [Bucket(_EPOCH + timedelta(milliseconds=one["key"]), one["doc_count"]) for one in answer["buckets"]]
-        found = Buckets([Bucket(self._value(one), one["doc_count"]) for one in answer["buckets"]])
+    def read(answer: Mapping[str, Any]) -> Buckets:
+        found = Buckets(Bucket(value(one), one["doc_count"]) for one in answer["buckets"])
         found.others, found.off_by = answer["sum_other_doc_count"], answer["doc_count_error_upper_bound"]
         return found
 
-    def _value(self, bucket: Mapping[str, Any]) -> Any:
-        form = self.source.form
-        stored = bucket["key"]
-        if form == "bool":
-            stored = bool(stored)
-        elif form == "date":
-            stored = bucket["key_as_string"]
-        decode = document_codec(self.element, any_length=True).decode
-        return stored if decode is None else decode(stored)
+    return {"terms": {"field": source.compared, "size": one.size}}, read
 
 
-class _Aggregate(Stepwise):
-    """One search for numbers, and no rows."""
+def _stats(home: Index, asked: Asked) -> Made:
+    return {"stats": {"field": _number(home, asked)}}, _summary
 
-    __slots__ = ("asked", "home", "query")
 
-    def __init__(self, home: Index, query: Body, asked: Mapping[str, _Asked]) -> None:
-        self.home = home
-        self.query = query
-        self.asked = asked
+def _summary(answer: Mapping[str, Any]) -> Summary:
+    none = not answer["count"]
+    low, high, mean = (None if none else answer[name] for name in ("min", "max", "avg"))
+    return Summary(answer["count"], low, high, mean, answer["sum"])
 
-    def steps(self) -> Steps:
-        yield from seen(self.home)
-        body = {"query": self.query, "size": 0, "aggs": {name: one.body for name, one in self.asked.items()}}
-        answer = yield searching(self.home.path, body)
-        return {name: one.result(answer["aggregations"][name]) for name, one in self.asked.items()}
+
+def _number(home: Index, asked: Asked) -> str:
+    """The field of finite numbers: what is none, or too large, has no place in it."""
+    source = _source(home, asked)
+    if source.form not in ("int", "float", "decimal"):
+        raise NotPushableError(source.field)
+    return source.field
+
+
+def _histogram(home: Index, asked: Asked) -> Made:
+    assert isinstance(asked.one, Histogram)
+    told = {"field": _number(home, asked), "interval": asked.one.interval, "min_doc_count": 1}
+    return {"histogram": told}, lambda answer: [Bucket(one["key"] + 0.0, one["doc_count"]) for one in answer["buckets"]]
+
+
+def _dates(home: Index, asked: Asked) -> Made:
+    one, source = asked.one, _source(home, asked)
+    assert isinstance(one, DateHistogram)
+    if source.form not in ("moment", "date"):
+        raise NotPushableError(source.field)
+    where = zone(one.tz)
+    told = {"field": source.field, "calendar_interval": one.interval, "min_doc_count": 1}
+    if one.tz != "UTC":
+        told["time_zone"] = one.tz
+
+    def begin(bucket: Mapping[str, Any]) -> Any:
+        moment = (_EPOCH + timedelta(milliseconds=bucket["key"])).astimezone(where)
+        return moment.date() if source.form == "date" else moment
+
+    return {"date_histogram": told}, lambda answer: [Bucket(begin(one), one["doc_count"]) for one in answer["buckets"]]
+
+
+def _missing(home: Index, asked: Asked) -> Made:
+    piece = LOOKUPS["isnull"](home.compiler.sources.at(asked.path), True)
+    return {"filter": piece.body}, lambda answer: answer["doc_count"]
+
+
+_MADE: Mapping[Any, Callable[[Index, Asked], Made]] = {
+    Terms: _terms,
+    Stats: _stats,
+    Histogram: _histogram,
+    DateHistogram: _dates,
+    Missing: _missing,
+}

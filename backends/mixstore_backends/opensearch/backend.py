@@ -14,12 +14,16 @@ from mixstore.backend import Capability
 from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
-from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
+from mixstore.search import Hit
+from mixstore_backends.opensearch import aggregations, clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
+from mixstore_backends.opensearch.mapping import Mapped
+from mixstore_backends.opensearch.native import Found
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
+    from mixstore.aggregations import Asked
     from mixstore.bound import Bound
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
@@ -38,7 +42,15 @@ class OpenSearchBackend(PlannedBackend):
 
     backend_name = errors.NAME
     capabilities = (
-        Capability.CONDITIONS | Capability.INDEXES | Capability.ORDERED | Capability.ADD | Capability.FULL_TEXT
+        Capability.CONDITIONS
+        | Capability.INDEXES
+        | Capability.ORDERED
+        | Capability.ADD
+        | Capability.FULL_TEXT
+        | Capability.FUZZY_SEARCH
+        | Capability.SIMPLE_SYNTAX
+        | Capability.MORE_LIKE_THIS
+        | Capability.HIGHLIGHTS
     )
     adapter: OpenSearchAdapter
 
@@ -66,6 +78,7 @@ class OpenSearchBackend(PlannedBackend):
         default = clients.policy(refresh)
         self._refresh = ContextVar("refresh", default=default)
         self._indexes: dict[str, Index] = {}
+        self._mapped: dict[type, dict[str, Mapped]] = {}
         self._abandoned: deque[str] = deque()
         self._drive = driver(self._send)
 
@@ -104,6 +117,16 @@ class OpenSearchBackend(PlannedBackend):
         for model in models:
             self._send(refreshing(self.bound(model).native.path))
 
+    def map_field(
+        self, model: type[Any], field: str, mapping: Mapping[str, Any], queries: Mapping[str, Callable[[Any], Any]]
+    ) -> None:
+        """For extensions, in `configure_backend`: a field of the model is mapped like this.
+
+        queries: {lookup: function of its operand}, the query of OpenSearch that finds all rows that pass the lookup,
+        and perhaps others, which mixstore leaves out. Other lookups, orders and paths of the field are mixstore's.
+        """
+        self._mapped.setdefault(model, {})[field] = Mapped(dict(mapping), queries)
+
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def prepare(self, bound: Bound) -> Index:
@@ -118,7 +141,8 @@ class OpenSearchBackend(PlannedBackend):
                 hint='give one of them another name: class Meta: entity = "..."',
             )
         writes_itself, _ = adapts_by_itself(self.adapter)
-        index = self._indexes[name] = Index(bound, name, bool(bound.chain.serialize) or writes_itself)
+        extra, mapped = bool(bound.chain.serialize) or writes_itself, self._mapped.get(bound.model, {})
+        index = self._indexes[name] = Index(bound, name, extra, mapped)
         return index
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
@@ -139,6 +163,9 @@ class OpenSearchBackend(PlannedBackend):
 
         return values
 
+    def row_hit(self, row: Any) -> Hit | None:
+        return row.hit if type(row) is Found else None
+
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend the index of each model."""
         for bound in bounds:
@@ -154,6 +181,9 @@ class OpenSearchBackend(PlannedBackend):
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return queries.count(bound.native, query, self._abandoned)
+
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
+        return aggregations.aggregate(bound.native, query, asked)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:

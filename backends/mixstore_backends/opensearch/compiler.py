@@ -6,12 +6,14 @@ residual, and where a wider query narrows it down, that is asked too. Only top-l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mixstore.comparing import TESTS
 from mixstore.errors import UnsupportedOperationError, nearest
 from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
+from mixstore.search import SCORE
 from mixstore_backends.opensearch.lookups import (
     EVERYTHING,
     LOOKUPS,
@@ -48,9 +50,16 @@ class Where(NamedTuple):
 class Compiler:
     """Compiles the expressions of one model."""
 
-    def __init__(self, sources: Sources, model: type[Any]) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        model: type[Any],
+        own: Mapping[tuple[str, str], Callable[[Any], Body]] = MappingProxyType({}),
+    ) -> None:
         self.sources = sources
         self.model = model
+        self.own = own
+        """What an extension has the engine asked for a lookup of a field: it finds more, if anything."""
 
     def where(self, expr: Expr) -> Where:
         """The filter, as far as the engine can answer it."""
@@ -87,6 +96,9 @@ class Compiler:
         """The sort columns; None if one does not sort as its values do."""
         found: list[Column] = []
         for one in order:
+            if one.path == SCORE:
+                found.append(Column(SCORE[0], one.descending))
+                continue
             try:
                 columns = self.sources.at(one.path).columns
             except NotPushableError:
@@ -96,12 +108,45 @@ class Compiler:
             found += [column._replace(descending=one.descending) for column in columns]
         return found
 
+    def place(self, where: Where, order: tuple[Order, ...]) -> tuple[Where, list[Any] | None]:
+        """The sort values of the place in an order by score after which to begin, and the filter without it.
+
+        None if there is none, or the engine can't be told: then the filter still has it.
+        """
+        for term in () if where.residual is None else terms(where.residual):
+            if isinstance(term, After) and term.order == order:
+                try:
+                    values = [self._sort_value(*pair) for pair in zip(order, term.values, strict=True)]
+                except NotPushableError:
+                    break
+                rest = [one for one in terms(where.residual) if one is not term]  # type: ignore[arg-type]
+                return Where(where.filters, (*where.terms, term), conjunction(*rest) if rest else None), values
+        return where, None
+
+    def _sort_value(self, order: Order, value: Any) -> Any:
+        """What the engine sorts a value by. NotPushableError where that is not plain."""
+        if order.path == SCORE:
+            return value
+        source = self.sources.at(order.path)
+        if source.columns != (Column(source.compared),) or source.form not in ("text", "int", "moment"):
+            raise NotPushableError(source.field)
+        try:
+            stored, near = source.stored(value)
+        except LookupError as error:
+            raise NotPushableError(source.field) from error
+        if near or source.cut(stored):
+            raise NotPushableError(source.field)
+        return stored
+
     def apart(self, order: Sequence[Order]) -> list[Column]:
         """Columns that tell rows apart by these paths, in whatever order."""
         return [column for one in order for column in self.sources.at(one.path).distinct]
 
 
 def _compare(compiler: Compiler, expr: Any) -> Piece:
+    own = compiler.own.get((expr.path[0], expr.lookup)) if len(expr.path) == 1 and compiler.own else None
+    if own is not None:
+        return Piece(own(expr.value), exact=False)
     rule = LOOKUPS.get(expr.lookup)
     if expr.function is not None or rule is None:
         if expr.function is None and expr.lookup not in TESTS:

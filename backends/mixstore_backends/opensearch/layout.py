@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from mixstore.errors import SchemaError, UnsupportedOperationError, ValidationEr
 from mixstore.write import REMOVE, Add
 from mixstore_backends.opensearch.analysis import settings
 from mixstore_backends.opensearch.compiler import Compiler
-from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, property_of
+from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, Mapped, property_of
 from mixstore_backends.opensearch.sources import Sources
 from mixstore_backends.opensearch.values import disclose, document_codec, enclose, form_of
 
@@ -39,8 +40,11 @@ _NAME = re.compile(r"[^\x00-\x20A-Z\\/*?\"<>|,#:]+").fullmatch
 class Index:
     """What is prepared for one bound model; `bound.native`. name: the alias by which its index is known."""
 
-    def __init__(self, bound: Bound, name: str, has_extra: bool) -> None:
+    def __init__(
+        self, bound: Bound, name: str, has_extra: bool, mapped: Mapping[str, Mapped] = MappingProxyType({})
+    ) -> None:
         self.bound = bound
+        self.mapped = mapped
         self.schema = schema = bound.schema
         self.name = name
         self.path = f"/{quote(name, safe='')}"
@@ -50,7 +54,9 @@ class Index:
         self._check()
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
-        self.compiler = Compiler(Sources(types, self.searchable, schema.hidden_key, self.opaque), schema.model)
+        own = {(field, lookup): rule for field, one in mapped.items() for lookup, rule in one.queries.items()}
+        sources = Sources(types, self.searchable, schema.hidden_key, (*self.opaque, *mapped))
+        self.compiler = Compiler(sources, schema.model, own)
         self._encoders = [None if types[part].kind == "str" else document_codec(types[part]).encode for part in keys]
         self._plain = not self.opaque and not has_extra
         self._names = frozenset((*schema.fields, *schema.hidden_key))
@@ -79,6 +85,7 @@ class Index:
             name: UNINDEXED if name in self.opaque else property_of(spec.type, name in self.searchable)
             for name, spec in self.schema.fields.items()
         }
+        fields |= {name: one.mapping for name, one in self.mapped.items() if name not in self.opaque}
         hidden = dict.fromkeys(self.schema.hidden_key, KEYWORD)
         told = {"mixstore": {"entity": self.schema.entity, "format": FORMAT}}
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}

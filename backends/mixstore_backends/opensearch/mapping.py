@@ -13,7 +13,9 @@ any other  kept, not indexed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore_backends.opensearch.analysis import BYTES, CLIP, RANK, WORDS
 from mixstore_backends.opensearch.values import element_of, form_of, is_open, may_be_null
@@ -22,6 +24,18 @@ if TYPE_CHECKING:
     from mixstore.types import FieldType
 
 Mapping = dict[str, Any]
+
+
+class Mapped(NamedTuple):
+    """A field that an extension has mapped in a way of its own.
+
+    queries: what a lookup asks of the engine, by its operand. It finds all rows that pass, and perhaps others; what
+    other lookups ask of the field is left to mixstore.
+    """
+
+    mapping: Mapping
+    queries: typing.Mapping[str, Callable[[Any], dict[str, Any]]]
+
 
 UNINDEXED: Mapping = {"type": "object", "enabled": False}
 """Takes any JSON value and indexes nothing of it."""

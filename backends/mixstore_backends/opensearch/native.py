@@ -1,16 +1,12 @@
-"""What OpenSearch can search for beyond words: typing errors, phrases, beginnings, its own query language.
-
-`search()` adds it to any query, so filters, what extensions hide, `explain()` and writes by query stay as they are. The
-rows that it finds carry their score and the parts of the text that were found: `hit_of(instance)`.
-"""
+"""How a search is asked of OpenSearch, what it tells of a row that it found, and its own query language beside ours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mixstore.errors import QueryError, UnsupportedOperationError
-from mixstore.state import state_of
+from mixstore.search import Hit
 from mixstore.words import words
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
@@ -18,117 +14,87 @@ from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
     from mixstore.builder import QueryBuilder
-    from mixstore.query import Search
+    from mixstore.search import Search
 
 M = TypeVar("M")
 OPTION = "opensearch"
-"""The query option that carries it."""
+"""The query option that carries a raw query, as JSON."""
+EXPANSIONS = 1000
+"""How many words of the index a word with typing errors may stand for, in each field; the engine takes 1024."""
 
 
-class Native(NamedTuple):
-    """How words are searched. boosts: {field: factor}; raw: the JSON of a query of the engine's that must match too."""
+class Found(dict[str, Any]):
+    """A document that a search found."""
 
-    fuzzy: bool = False
-    phrase: bool = False
-    prefix: bool = False
-    highlight: bool = False
-    boosts: tuple[tuple[str, float], ...] = ()
-    raw: str | None = None
+    __slots__ = ("hit",)
+    hit: Hit
 
 
-PLAIN = Native()
+def raw(query: QueryBuilder[M], body: Mapping[str, Any]) -> QueryBuilder[M]:
+    """The query, for rows that a query in OpenSearch's own language finds as well: `raw(Article.where(), {...})`.
 
-
-class Hit(dict[str, Any]):
-    """A document that a search found.
-
-    score: how well it fits, higher is better; None in an order of fields. highlights: {field: the parts of its text
-    that were found}, the words between <em> and </em>; the rest of the text is as it was stored, not escaped.
-    """
-
-    __slots__ = ("highlights", "score")
-    score: float | None
-    highlights: Mapping[str, list[str]]
-
-
-def search(
-    query: QueryBuilder[M],
-    text: str | None = None,
-    *,
-    fields: Iterable[str] | Mapping[str, float] = (),
-    fuzzy: bool = False,
-    phrase: bool = False,
-    prefix: bool = False,
-    highlight: bool = False,
-    raw: Mapping[str, Any] | None = None,
-) -> QueryBuilder[M]:
-    """The query, for rows in whose fields every word of the text occurs, or that a query of the engine's finds.
-
-    fields: those to search, also as {field: how much a word in it counts}; all searchable ones by default. fuzzy: with
-    one or two letters wrong, depending on the length of a word. phrase: the words in this order. prefix: the last word
-    may go on. highlight: see `Hit`. raw: any query of OpenSearch, which must match as well.
-    UnsupportedOperationError if the model is bound to another backend.
+    It names fields as the mapping does, and goes through the chain as any query: filters and what extensions hide
+    apply, as do order, pages and writes. UnsupportedOperationError if the model is bound to another backend.
     """
     bound = query._bound()
     if not isinstance(bound.native, Index):
         raise UnsupportedOperationError(
-            f"{bound.schema.name} is bound to {bound.backend.backend_name}, and only OpenSearch can search like this",
+            f"{bound.schema.name} is bound to {bound.backend.backend_name}, which has no queries of OpenSearch",
             model=bound.model,
             backend=bound.backend.backend_name,
             hint=f"{bound.schema.name}.search(text) finds words on every backend that has full text",
         )
-    if sum((fuzzy, phrase, prefix)) > 1:
-        raise QueryError("a search is one of fuzzy, phrase and prefix", model=bound.model)
-    if text is None and (raw is None or fields or fuzzy or phrase or prefix or highlight):
-        raise QueryError("a search needs a text, or a raw query alone", model=bound.model)
-    boosts = tuple(fields.items()) if isinstance(fields, Mapping) else ()
-    for name, factor in boosts:
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < float("inf"):
-            raise QueryError(f"{name!r} counts {factor!r} times: a boost is a number above 0", model=bound.model)
-    told = Native(fuzzy, phrase, prefix, highlight, boosts, None if raw is None else dumps(dict(raw)))
-    asked = query if text is None else query.search(text, fields=fields)
-    return asked.option(**{OPTION: told})
+    if not isinstance(body, Mapping) or len(body) != 1:
+        raise QueryError("a raw query is a dict of one query of OpenSearch, by its name", model=bound.model)
+    return query.option(**{OPTION: dumps(dict(body))})
 
 
-def hit_of(instance: Any) -> Hit:
-    """The hit that an instance was loaded from. QueryError if no search found it."""
-    state = state_of(instance)
-    row = None if state is None else state.row
-    if not isinstance(row, Hit):
-        raise QueryError(f"this {type(instance).__name__} was not found by a search")
-    return row
-
-
-def hit(found: Mapping[str, Any]) -> Hit:
-    """A hit as the engine tells it."""
-    made = Hit(found["_source"])
-    made.score = found.get("_score")
-    told = found.get("highlight", {})
-    made.highlights = {name.removesuffix(".words"): parts for name, parts in told.items()}
+def found(told: Mapping[str, Any]) -> Found:
+    """A hit as a row."""
+    made = Found(told["_source"])
+    parts = told.get("highlight", {})
+    made.hit = Hit(told.get("_score"), {name.removesuffix(".words"): found for name, found in parts.items()})
     return made
 
 
-def words_query(home: Index, search: Search, native: Native) -> Body:
+def words_query(home: Index, search: Search) -> Body:
     """The query for words."""
-    boosts = dict(native.boosts)
+    boosts = dict(search.boosts)
     names = search.fields or home.schema.searchable
-    fields = [f"{home.words_of(name)}^{boosts[name]}" if name in boosts else home.words_of(name) for name in names]
-    if native.phrase:
+    fields = {home.words_of(name): boosts.get(name, 1) for name in names}
+    if search.mode == "phrase":
         return _match(search.text, fields, type="phrase")
-    if not native.fuzzy and not native.prefix:
+    if search.mode == "words":
         return _match(search.text, fields, type="cross_fields", operator="and")
+    if search.mode == "simple":
+        options = {"fields": _weighed(fields), "default_operator": "and"}
+        return {"simple_query_string": {"query": search.text, **options}}
     sought = words(search.text)
     if not sought:
         return {"match_none": {}}
-    if native.fuzzy:
-        return {"bool": {"must": [_match(word, fields, type="best_fields", fuzziness="AUTO") for word in sought]}}
+    if search.mode == "like":
+        rare = {"min_term_freq": 1, "min_doc_freq": 2}
+        return {"more_like_this": {"like": [search.text], "fields": list(fields), **rare}}
+    if search.mode == "fuzzy":
+        errors = {"fuzziness": "AUTO", "max_expansions": EXPANSIONS}
+        return {"bool": {"must": [_match(word, fields, type="best_fields", **errors) for word in sought]}}
     *whole, last = sought
-    every = [_match(word, fields, type="best_fields") for word in whole]
-    return {"bool": {"must": [*every, _match(last, fields, type="phrase_prefix", max_expansions=1000)]}}
+    return {"bool": {"must": [*(_match(word, fields, type="best_fields") for word in whole), _begins(last, fields)]}}
 
 
-def _match(text: str, fields: list[str], **options: Any) -> Body:
-    return {"multi_match": {"query": text, "fields": fields, **options}}
+def _match(text: str, fields: Mapping[str, float], **options: Any) -> Body:
+    """One query for some fields, each with its boost."""
+    return {"multi_match": {"query": text, "fields": _weighed(fields), **options}}
+
+
+def _weighed(fields: Mapping[str, float]) -> list[str]:
+    return [name if boost == 1 else f"{name}^{boost}" for name, boost in fields.items()]
+
+
+def _begins(word: str, fields: Mapping[str, float]) -> Body:
+    """Documents with a word that begins like this; those with the word itself count for more."""
+    longer = [{"prefix": {name: {"value": word, "boost": boost}}} for name, boost in fields.items()]
+    return {"bool": {"should": [*longer, _match(word, fields, type="best_fields")], "minimum_should_match": 1}}
 
 
 def highlighting(home: Index, search: Search) -> Body:

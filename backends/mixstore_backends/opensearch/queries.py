@@ -15,19 +15,19 @@ from mixstore.adapter import decode_one
 from mixstore.errors import UnsupportedOperationError
 from mixstore.expressions import Compare, Expr, paths
 from mixstore.planned import QueryPlan, Rows
+from mixstore.search import by_score
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.compiler import Where
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
-from mixstore_backends.opensearch.native import OPTION, PLAIN, Native, highlighting, words_query
-from mixstore_backends.opensearch.native import hit as native_hit
+from mixstore_backends.opensearch.native import OPTION, found, highlighting, words_query
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, hits_of, post, refreshing, searching
 from mixstore_backends.opensearch.sorting import Column
 from mixstore_backends.opensearch.values import dumps, loads
 
 if TYPE_CHECKING:
-    from mixstore.query import Query, Search
+    from mixstore.query import Query
     from mixstore.schema import ModelSchema
 
 WINDOW = 10_000
@@ -236,16 +236,22 @@ def select(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     """The plan of a query."""
     where = home.compiler.where(query.where)
     columns = home.compiler.order(query.order)
-    told = _access(home, where, query)
-    native: Native | None = query.options.get(OPTION)
-    scored = query.search is not None or native is not None
-    body: Body = {"query": _query(home, where, query.search, native), "track_total_hits": False}
-    row: Callable[[Any], Any] = native_hit if native is not None else _document
-    if query.fields is not None and home.selects:
+    told = access_of(home, where, query)
+    scored = query.search is not None or OPTION in query.options
+    body: Body = {"query": query_body(home, where, query), "track_total_hits": False}
+    row: Callable[[Any], Any] = found if scored else _document
+    ranked = scored and by_score(query)
+    if query.fields is not None and home.selects and not ranked:
         body["_source"] = _needed(home, where, query)
         row = _part
-    elif native is not None and native.highlight and query.search is not None:
-        body["highlight"] = highlighting(home, query.search)
+    elif query.search is not None:
+        if query.search.highlight:
+            body["highlight"] = highlighting(home, query.search)
+        if columns and not ranked:
+            body["track_scores"] = True
+    if ranked:
+        where, place = home.compiler.place(where, query.order)
+        body.update({} if place is None else {"search_after": place})
     end = None if query.limit is None else query.offset + query.limit
     if columns is not None and where.residual is None and end is not None and end <= WINDOW:
         if columns:
@@ -268,17 +274,17 @@ def count(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     where = home.compiler.where(query.where)
     if where.residual is not None:
         return select(home, query.replace(fields=()), abandoned)
-    asked = _query(home, where, query.search, query.options.get(OPTION))
-    return Count(home, asked, where, **_access(home, where, query))
+    return Count(home, query_body(home, where, query), where, **access_of(home, where, query))
 
 
-def _query(home: Index, where: Where, search: Search | None, native: Native | None) -> Body:
+def query_body(home: Index, where: Where, query: Query) -> Body:
+    """What the engine is asked for: the filter, and what is searched for."""
     filters = list(where.filters)
     must: list[Body] = []
-    if search is not None:
-        must.append(words_query(home, search, native or PLAIN))
-    if native is not None and native.raw is not None:
-        must.append(loads(native.raw))
+    if query.search is not None:
+        must.append(words_query(home, query.search))
+    if OPTION in query.options:
+        must.append(loads(query.options[OPTION]))
     if must:
         return {"bool": {"must": must, "filter": filters}}
     return filters[0] if len(filters) == 1 else {"bool": {"filter": filters}} if filters else {"match_all": {}}
@@ -301,9 +307,9 @@ def _shown(path: str, body: Body) -> dict[str, Any]:
     return {"path": path, "body": body}
 
 
-def _access(home: Index, where: Where, query: Query) -> dict[str, Any]:
+def access_of(home: Index, where: Where, query: Query) -> dict[str, Any]:
     """The declared index that serves a query, or that it looks at every document of the model."""
-    if query.search is None and query.options.get(OPTION) is not None:
+    if query.search is None and OPTION in query.options:
         return {"index": "raw"}
     if query.search is not None:
         return {"index": ", ".join(query.search.fields or home.schema.searchable)}

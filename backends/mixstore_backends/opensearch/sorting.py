@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from mixstore.search import SCORE
+
 DECIMAL = """
 if (doc[params.field].size() == 0) { return '' }
 String digits = doc[params.field].value;
@@ -66,6 +68,8 @@ class Column(NamedTuple):
     def body(self) -> dict[str, Any]:
         """As the engine takes it. None sorts first ascending, last descending."""
         order, missing = ("desc", "_last") if self.descending else ("asc", "_first")
+        if self.field == SCORE[0]:
+            return {self.field: {"order": order}}
         if self.script is None:
             return {self.field: {"order": order, "missing": missing}}
         script = {"lang": "painless", "source": self.script, "params": {"field": self.field}}

@@ -12,6 +12,7 @@ from mixstore.adapter import decode_one, straight_line
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
+from mixstore.search import Hit
 from mixstore_backends.sqlite import ddl, drift, errors, queries, units
 from mixstore_backends.sqlite.adapter import SQLiteAdapter
 from mixstore_backends.sqlite.connections import MEMORY, Connections
@@ -122,6 +123,9 @@ class SQLiteBackend(PlannedBackend):
         if reads_itself or table.has_extra or bound.chain.opaque:
             return None
         return _row_reader(table)
+
+    def row_hit(self, row: Any) -> Hit | None:
+        return Hit(row.score) if type(row) is queries.Found else None
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend the table of each model, each in a transaction of its own."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mixstore_backends.sqlite.layout import Table, quoted
+
+if TYPE_CHECKING:
+    from mixstore.search import Search
 
 TOKENIZE = "unicode61 remove_diacritics 2"
 _RESERVED = ("rank", "rowid")
@@ -74,16 +77,30 @@ def words(text: str) -> list[str]:
     return [*found, word] if word else found
 
 
-def match(table: Table, text: str, fields: Sequence[str]) -> str | None:
+def has_words(search: Search) -> bool:
+    """Whether there is anything to search for."""
+    return bool(words(search.text))
+
+
+def match(table: Table, search: Search) -> str | None:
     """The FTS5 query for rows in whose fields every word occurs; None if there is no word.
 
     Each word is a quoted string, so that nothing in it is syntax.
     """
-    sought = words(text)
+    sought = [f'"{word}"' for word in words(search.text)]
     if not sought:
         return None
-    every = " AND ".join(f'"{word}"' for word in sought)
-    if not fields:
+    every = (" + " if search.mode == "phrase" else " AND ").join(sought)
+    if search.mode == "prefix":
+        every += "*"
+    if not search.fields:
         return every
-    names = " ".join(quoted(column_of(table, field)) for field in fields)
+    names = " ".join(quoted(column_of(table, field)) for field in search.fields)
     return f"{{{names}}} : ({every})"
+
+
+def score(table: Table, search: Search) -> str:
+    """The SQL of the score: that of BM25, with how much a word counts in each column."""
+    boosts = dict(search.boosts)
+    weights = [f", {float(boosts.get(name, 1.0))!r}" for name in table.searchable] if boosts else []
+    return f"-bm25({quoted(name_of(table))}{''.join(weights)})"

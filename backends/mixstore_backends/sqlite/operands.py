@@ -15,6 +15,7 @@ from mixstore import codecs, comparing
 from mixstore.comparing import comparable
 from mixstore.ranks import RANKS, nearest_float, nearest_integer, stored_kind
 from mixstore.scalars import microseconds
+from mixstore.search import SCORE
 from mixstore.types import FieldType
 from mixstore_backends.sqlite.functions import ADDRESS, DECIMAL
 from mixstore_backends.sqlite.values import LARGEST, SMALLEST, Form, form_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 
 PRIMARY = "primary key"
+FOUND_SCORE, FOUND_ROW = '"found.score"', '"found.row"'
+"""The columns that a search adds; no field has a dot."""
 
 
 class NotInSQLError(Exception):
@@ -132,6 +135,7 @@ class Sources:
     def __init__(self, table: Table) -> None:
         self.table = table
         self._known: dict[tuple[str, ...], Source | None] = {}
+        self._known[SCORE] = Source(FOUND_SCORE, "float", False, FieldType("float", float), None)
         for name, column in table.columns.items():
             index = PRIMARY if column is table.keys[0] else table.index_names.get(name)
             self._known[(name,)] = _column_source(column, index)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.errors import UnsupportedOperationError, ValidationError
 from mixstore.planned import Plan, QueryPlan, Rows
+from mixstore.search import by_score
 from mixstore_backends.sqlite import fts
 from mixstore_backends.sqlite.access import access, by_rendered_key, by_rendered_order, forced_index
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
 from mixstore_backends.sqlite.lookups import NOTHING, Sql, joined
+from mixstore_backends.sqlite.operands import FOUND_ROW, FOUND_SCORE
 
 if TYPE_CHECKING:
     from mixstore.query import Query
+    from mixstore.search import Search
     from mixstore.write import KeyValue
 
 KEYS_AT_ONCE = 500
@@ -103,10 +106,23 @@ def point_read(table: Table, keys: Sequence[KeyValue]) -> Plan:
 # -- queries -------------------------------------------------------------------------------------------------------
 
 
-class Select(QueryPlan):
-    """Rows of a query; with a `size` they come page by page."""
+class Found(tuple[Any, ...]):
+    """A row that a search found."""
 
-    __slots__ = ("following", "parameters", "size", "sql")
+    score: float
+
+    @classmethod
+    def of(cls, row: Any, position: int) -> Found:
+        """A row that has its score at a position."""
+        found = cls(row)
+        found.score = row[position]
+        return found
+
+
+class Select(QueryPlan):
+    """Rows of a query; with a `size` they come page by page. scored: where rows have their score."""
+
+    __slots__ = ("following", "parameters", "scored", "size", "sql")
 
     def __init__(
         self,
@@ -116,6 +132,7 @@ class Select(QueryPlan):
         ordered: bool = True,
         size: int | None = None,
         following: Callable[[Any], Select] | None = None,
+        scored: int | None = None,
         **told: Any,
     ) -> None:
         super().__init__(
@@ -131,9 +148,12 @@ class Select(QueryPlan):
         self.parameters = sql.parameters
         self.size = size
         self.following = following
+        self.scored = scored
 
     def run(self, connection: sqlite3.Connection) -> Rows:
         rows = connection.execute(self.sql, self.parameters).fetchall()
+        if self.scored is not None:
+            rows = [Found.of(row, self.scored) for row in rows]
         if self.following is None or len(rows) != self.size:
             return Rows(rows)
         return Rows(rows, self.following(rows[-1]))
@@ -157,13 +177,16 @@ class Count(QueryPlan):
 def select(table: Table, compiler: Compiler, query: Query) -> Select:
     """The plan of a query."""
     where = compiler.where(query.where)
-    condition = _condition(table, where, query)
+    scored = by_score(query) or (query.search is not None and query.fields is None and fts.has_words(query.search))
+    source = _source(table, query, scored)
+    condition = _condition(table, where, query, scored)
     columns = compiler.order(query.order)
     told = access(compiler, where, query, columns)
     if where.residual is not None or columns is None:
-        pages = Pages(table, _rows(table, query), where, condition, columns, told)
+        pages = Pages(table, source, where, condition, columns, told)
         return pages.plan(None if columns is None or query.limit is None else FIRST_PAGE)
-    text, parameters = f"SELECT {table.names_sql} FROM {_rows(table, query)}{condition.text}", condition.parameters
+    text = f"SELECT {source.names} FROM {source.sql.text}{condition.text}"
+    parameters = source.sql.parameters + condition.parameters
     if columns:
         turned = by_rendered_order(table, query, where.terms)
         text += _order_by(columns if turned is None else [Place(table.keys[-1].sql, False, turned)])
@@ -171,7 +194,7 @@ def select(table: Table, compiler: Compiler, query: Query) -> Select:
         text += " LIMIT ? OFFSET ?" if query.offset else " LIMIT ?"
         limit = -1 if query.limit is None else min(query.limit, LARGEST_LIMIT)
         parameters += (limit, min(query.offset, LARGEST_LIMIT)) if query.offset else (limit,)
-    return Select(Sql(text, parameters), where, **told)
+    return Select(Sql(text, parameters), where, scored=source.scored, **told)
 
 
 def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
@@ -179,37 +202,61 @@ def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
     where = compiler.where(query.where)
     if where.residual is not None:
         return select(table, compiler, query)
-    condition = _condition(table, where, query)
-    sql = Sql(f"SELECT COUNT(*) FROM {_rows(table, query)}{condition.text}", condition.parameters)
+    scored = by_score(query)
+    rows, condition = _source(table, query, scored).sql, _condition(table, where, query, scored)
+    sql = Sql(f"SELECT COUNT(*) FROM {rows.text}{condition.text}", rows.parameters + condition.parameters)
     return Count(sql, where, **access(compiler, where, query, None))
 
 
-def _rows(table: Table, query: Query) -> str:
-    """The table, by the index that is asked for."""
+class _Source(NamedTuple):
+    """What rows are selected from, and their columns; scored: where among these the score of a search is."""
+
+    sql: Sql
+    names: str
+    scored: int | None
+
+
+def _source(table: Table, query: Query, scored: bool) -> _Source:
+    """The table, by the index that is asked for; with the scores of a search if these are wanted."""
+    if scored and query.search is not None:
+        sought, name = _sought(table, query.search), quoted(fts.name_of(table))
+        score = fts.score(table, query.search)
+        found = f"SELECT rowid AS {FOUND_ROW}, {score} AS {FOUND_SCORE} FROM {name} WHERE {name} MATCH ?"
+        if sought is None:
+            found = f"SELECT 0 AS {FOUND_ROW}, 0.0 AS {FOUND_SCORE} WHERE 0"
+        joined_to = f"{table.sql} JOIN ({found}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
+        sql = Sql(joined_to, () if sought is None else (sought,))
+        return _Source(sql, f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
     index = forced_index(table, query)
-    return table.sql if index is None else f"{table.sql} INDEXED BY {quoted(index)}"
+    text = table.sql if index is None else f"{table.sql} INDEXED BY {quoted(index)}"
+    return _Source(Sql(text), table.names_sql, None)
 
 
-def _condition(table: Table, where: Where, query: Query) -> Sql:
+def _condition(table: Table, where: Where, query: Query, scored: bool) -> Sql:
     """` WHERE ...`, or nothing."""
     parts = [where.sql] if where.terms else []
     if table.schema.template is not None:
         parts += by_rendered_key(table, where.terms)
-    if query.search is not None:
-        parts.append(_search(table, query.search.text, query.search.fields))
+    if query.search is not None and not scored:
+        parts.append(_search(table, query.search))
     if not parts:
         return Sql("")
     whole = joined(parts, " AND ")
     return Sql(f" WHERE {whole.text}", whole.parameters)
 
 
-def _search(table: Table, text: str, fields: Sequence[str]) -> Sql:
-    unknown = [name for name in fields or table.schema.searchable if name not in table.searchable]
+def _sought(table: Table, search: Search) -> str | None:
+    """What FTS5 is asked; None if there is no word."""
+    unknown = [name for name in search.fields or table.schema.searchable if name not in table.searchable]
     if unknown:
         raise UnsupportedOperationError(
             f"{table.schema.name}.{unknown[0]} is stored opaque and can't be searched", model=table.schema.model
         )
-    sought = fts.match(table, text, fields)
+    return fts.match(table, search)
+
+
+def _search(table: Table, search: Search) -> Sql:
+    sought = _sought(table, search)
     if sought is None:
         return NOTHING
     name = quoted(fts.name_of(table))
@@ -224,10 +271,10 @@ class Pages:
     """A query of which something is left to the kernel: all rows at once, or growing pages, each after the last row."""
 
     def __init__(
-        self, table: Table, rows: str, where: Where, condition: Sql, columns: list[Place] | None, told: dict[str, Any]
+        self, table: Table, source: _Source, where: Where, condition: Sql, columns: list[Place] | None, told: Any
     ) -> None:
         self.table = table
-        self.rows = rows
+        self.source = source
         self.where = where
         self.condition = condition
         self.ordered = columns is not None
@@ -236,10 +283,11 @@ class Pages:
 
     def plan(self, size: int | None, place: Sequence[Place] = ()) -> Select:
         """The rows after a place; `size` is how many, None for all."""
-        condition = self.condition
+        condition, where = self.condition, self.where
         extra = ", ".join(one.sql for one in self.columns)
-        names = f"{self.table.names_sql}, {extra}" if size else self.table.names_sql
-        text, parameters = f"SELECT {names} FROM {self.rows}{condition.text}", condition.parameters
+        names, rows = self.source.names, self.source.sql
+        text = f"SELECT {f'{names}, {extra}' if size else names} FROM {rows.text}{condition.text}"
+        parameters = rows.parameters + condition.parameters
         if place:
             beyond = after(place)
             text += f"{' AND' if condition.text else ' WHERE'} {beyond.text}"
@@ -250,11 +298,10 @@ class Pages:
             text += " LIMIT ?"
             parameters += (size,)
         following = None if size is None else lambda row: self._after(size, row)
-        return Select(
-            Sql(text, parameters), self.where, ordered=self.ordered, size=size, following=following, **self.told
-        )
+        told = {"ordered": self.ordered, "scored": self.source.scored, **self.told}
+        return Select(Sql(text, parameters), where, size=size, following=following, **told)
 
     def _after(self, size: int, row: Any) -> Select:
-        values = row[len(self.table.columns) :]
+        values = row[len(self.table.columns) + (self.source.scored is not None) :]
         places = [one._replace(value=value) for one, value in zip(self.columns, values, strict=True)]
         return self.plan(size * 4, places)

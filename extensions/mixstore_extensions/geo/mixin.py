@@ -26,6 +26,7 @@ from mixstore import (
     schema_of,
 )
 from mixstore.expressions import Compare, Expr, conjunction, terms
+from mixstore_extensions.geo import opensearch
 from mixstore_extensions.geo.cells import cell, cover
 from mixstore_extensions.geo.lookups import NEAR, SPANS
 from mixstore_extensions.geo.places import Point
@@ -112,6 +113,19 @@ class Geo(Mixin):
                 if cells is not None:
                     return Q(**{f"{name}__in": (None, *cells)})
             return None
+
+    class OpenSearch(Cells):
+        """The place is a `geo_point`, asked for by distances and boxes; cells are kept, but not asked for."""
+
+        backend_name = "opensearch"
+        fidelity = "native"
+
+        def configure_backend(self, model_class: type[Any]) -> None:
+            backend: Any = self.backend
+            backend.map_field(model_class, self._field, opensearch.MAPPING, opensearch.queries(self._field))
+
+        def modify_query(self, query: Query) -> Query:
+            return query
 
     @classmethod
     def nearest(cls, point: Point, km: float, limit: int | None = None, /, **filters: Any) -> list[Self]:

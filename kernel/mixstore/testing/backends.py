@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixstore.testing.cases.adding import AddingCases
+from mixstore.testing.cases.aggregates import AggregateCases
 from mixstore.testing.cases.batch import BatchCases
 from mixstore.testing.cases.chain import ChainCases
 from mixstore.testing.cases.collecting import CollectCases
@@ -29,6 +30,8 @@ from mixstore.testing.cases.odd_models import OddModelCases
 from mixstore.testing.cases.order import OrderCases
 from mixstore.testing.cases.pages import PageCases
 from mixstore.testing.cases.search import SearchCases
+from mixstore.testing.cases.search_modes import SearchModeCases
+from mixstore.testing.cases.search_words import SearchWordCases
 from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.streaming import StreamingCases
 from mixstore.testing.cases.transaction_owners import TransactionOwnerCases
@@ -43,6 +46,7 @@ from mixstore.testing.cases.write_by_query import WriteByQueryCases
 
 class BackendConformance(
     AddingCases,
+    AggregateCases,
     BatchCases,
     ChainCases,
     CollectCases,
@@ -69,6 +73,8 @@ class BackendConformance(
     OrderCases,
     PageCases,
     SearchCases,
+    SearchModeCases,
+    SearchWordCases,
     SelectCases,
     StreamingCases,
     TransactionOwnerCases,

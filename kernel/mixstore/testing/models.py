@@ -121,6 +121,15 @@ class Page(Model):
     shelf: int = 0
 
 
+class Score(Model):
+    """Fields that are called as what a search tells."""
+
+    id: str = Field(primary_key=True)
+    text: str = Field("", searchable=True)
+    score: int = 0
+    meta: str = ""  # type: ignore[assignment]  # for type checkers, it is what all instances have
+
+
 class Session(Mortal, Model):
     """A row that dies."""
 

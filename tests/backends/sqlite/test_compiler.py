@@ -190,9 +190,29 @@ def test_a_residual_filter_leaves_limit_and_offset_to_the_kernel() -> None:
 
 
 def test_a_search_is_quoted_word_by_word() -> None:
-    plan = query(search=Search('red" OR NEAR(*) -shoe', ("title",)))
+    plan = query(search=Search('red" OR NEAR(*) -shoe', ("title",)), fields=("sku",))
     assert plan.sql == SELECT + ' WHERE "_id" IN (SELECT rowid FROM "Item_fts" WHERE "Item_fts" MATCH ?)'
     assert plan.parameters == ('{"title"} : ("red" AND "OR" AND "NEAR" AND "shoe")',)
+
+
+@pytest.mark.parametrize(
+    ("search", "sought"),
+    [
+        (Search("red shoe", mode="phrase"), '"red" + "shoe"'),
+        (Search("red sh", mode="prefix"), '"red" AND "sh"*'),
+        (Search("red sh", ("title",), mode="prefix"), '{"title"} : ("red" AND "sh"*)'),
+    ],
+)
+def test_phrases_and_prefixes_are_asked_of_fts5(search: Search, sought: str) -> None:
+    assert query(search=search).parameters == (sought,)
+
+
+def test_rows_that_a_search_finds_come_with_their_score() -> None:
+    plan = query(search=Search("red", boosts=(("title", 2),)))
+    found = (
+        'SELECT rowid AS "found.row", -bm25("Item_fts", 2.0) AS "found.score" FROM "Item_fts" WHERE "Item_fts" MATCH ?'
+    )
+    assert plan.sql.endswith(f', "found.score" FROM "Item" JOIN ({found}) ON "found.row" = "Item"."_id"')
 
 
 def test_a_search_without_a_word_finds_nothing() -> None:
