@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixstore.backend import Told, silent
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan
 from mixstore.query import Query
@@ -22,18 +23,21 @@ ATTEMPTS = 20
 class Reindex(Plan):
     """Look at every row of a model; how many were not in an index as they should be."""
 
-    __slots__ = ("table",)
+    __slots__ = ("table", "told")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, told: Told = silent) -> None:
         self.table = table
+        self.told = told
 
     def steps(self, transport: Transport) -> Steps[int]:
-        changed = 0
+        changed = seen = 0
         more: Find | None = select(self.table, Query(self.table.bound.model, TRUE), True)
         while more is not None:
             rows, more = yield from more.steps(transport)  # type: ignore[assignment]
             for row in rows:
                 changed += yield from self._put_right(transport, row)
+            seen += len(rows)
+            self.told("looking at rows", seen, None)
         return changed
 
     def _put_right(self, transport: Transport, row: Any) -> Steps[bool]:

@@ -10,19 +10,21 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from mixstore.backend import Capability
+from mixstore.backend import Capability, Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
+from mixstore_backends.opensearch.reindexing import Abandon, Reindex, Release
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
+    from mixstore_backends.opensearch.converting import Change
 
 
 class OpenSearchBackend(PlannedBackend):
@@ -143,6 +145,34 @@ class OpenSearchBackend(PlannedBackend):
         """Create or extend the index of each model."""
         for bound in bounds:
             self.execute(manage.Initialize(bound.native, self.settings))
+
+    def reindex(
+        self,
+        model_class: type[Any],
+        /,
+        *,
+        keep: bool | None = None,
+        told: Told = silent,
+        change: Change | None = None,
+    ) -> int:
+        """Put a new index, made as the model is now, in the place of the one there is; how many documents it has.
+
+        Others go on reading and writing, and wait at the end for a moment. One that was interrupted goes on where it
+        was. keep: whether the old index stays, closed to writes (default), or is dropped. change: what makes of each
+        document, as stored, one that fits: `{field: value} -> {field: value}`; it may be asked again for the same one.
+        SchemaError for a new field that documents can't be without, ValidationError for a value that does not fit.
+        """
+        plan = Reindex(self.bound(model_class).native, self.settings, keep=keep is not False, change=change, told=told)
+        try:
+            return int(self.execute(plan))
+        except BaseException:
+            with suppress(MixstoreError):
+                self.execute(Release(plan))
+            raise
+
+    def abandon_reindex(self, model_class: type[Any], /) -> bool:
+        """End a reindexing that was interrupted, and drop what it had copied; whether there was one."""
+        return bool(self.execute(Abandon(self.bound(model_class).native)))
 
     # -- compiling -------------------------------------------------------------------------------------------------
 

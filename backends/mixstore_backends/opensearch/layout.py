@@ -84,6 +84,11 @@ class Index:
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the model asks for, apart from the analysis."""
+        return {}
+
+    @property
     def analysis(self) -> dict[str, Any]:
         """The analysis that the mapping needs."""
         return settings(bool(self.searchable))

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mixstore.errors import BackendError, SchemaError
+from mixstore_backends.opensearch.errors import ONLY
+from mixstore_backends.opensearch.places import (
+    FIRST,
+    WRITTEN,
+    Place,
+    aliases,
+    at,
+    command,
+    definition,
+    numbered,
+    owned,
+    refused,
+)
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
+from mixstore_backends.opensearch.settings import differing
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
     from mixstore.schema import FieldSpec
     from mixstore_backends.opensearch.layout import Index
 
-FIRST = "-000001"
 BACKFILL = """
 boolean changed = false;
 for (e in params.values.entrySet()) {
@@ -27,7 +39,6 @@ for (e in params.values.entrySet()) {
 if (!changed && !params.reindex) { ctx.op = 'noop' }
 """.strip()
 """Gives documents the default of a field that was added; with `reindex` all are indexed anew."""
-_ANOTHER = "export the rows, delete the index, initialize() and import them; or give the model another Meta.entity"
 
 
 class Initialize(Stepwise):
@@ -43,46 +54,45 @@ class Initialize(Stepwise):
         for _ in range(2):
             found = yield Request("GET", self.index.path, absent=True)
             if "error" not in found:
-                return (yield from self._extend(found))
+                return (yield from self._extend(owned(self.index, found)))
             created = yield from self._create()
             if created:
                 return None
-        raise self._refused(f"there is an index {self.index.name + FIRST!r} without the alias {self.index.name!r}")
+        there = numbered(self.index, FIRST)
+        raise refused(self.index, f"there is an index {there!r} without the alias {self.index.name!r}")
 
     def _create(self) -> Any:
         """False if somebody else was faster."""
-        body = {
-            "settings": {**self.settings, "analysis": self.index.analysis},
-            "mappings": self.index.mapping,
-            "aliases": {self.index.name: {"is_write_index": True}},
-        }
+        name = numbered(self.index, FIRST)
+        own = {self.index.name: WRITTEN, name + ONLY: {}}
+        body = {**definition(self.index, self.settings), "aliases": own}
         try:
-            yield Request("PUT", f"/{quote(self.index.name + FIRST, safe='')}", dumps(body), writes=True)
+            yield Request("PUT", at(name), dumps(body), writes=True)
         except BackendError as error:
             if "resource_already_exists_exception" in str(error):
                 return False
             raise
         return True
 
-    def _extend(self, found: Mapping[str, Any]) -> Steps:
-        (name, told), *others = found.items()
-        if others:
-            raise self._refused(f"the alias points to {', '.join(sorted(found))}, and one index can be written")
-        if name == self.index.name:
-            raise self._refused(f"{name!r} is an index, and must be an alias of one", "reindex it under another name")
-        mapping = told.get("mappings", {})
-        owner = mapping.get("_meta", {}).get("mixstore", {}).get("entity")
-        if owner != self.index.schema.entity:
-            raise self._refused(f"it holds {owner!r}" if owner else "it was not made by mixstore")
+    def _extend(self, there: Place) -> Steps:
         change = Change(self.index)
-        change.compare(self.index.mapping["properties"], mapping.get("properties", {}), ())
-        if change.problem is not None:
-            raise self._refused(*change.problem)
-        if not change.added and not change.widened:
-            return None
-        return (yield from self._apply(name, change, told.get("settings", {})))
+        change.compare(self.index.mapping["properties"], there.properties, ())
+        if change.problems:
+            raise self._refused("; ".join(problem for _, problem in change.problems))
+        found = list(differing(self.index, self.settings, there))
+        other = [one for one in found if one.needs_new and not one.tolerated]
+        if other:
+            raise self._refused("; ".join(f"{one.what} is {one.real}, and must be {one.declared}" for one in other))
+        if there.name + ONLY not in there.aliases and there.aliases.get(self.index.name, WRITTEN) == WRITTEN:
+            yield aliases(("add", there.name, there.name + ONLY))
+        changed = {one.key: one.value for one in found if not one.needs_new}
+        if changed:
+            yield Request("PUT", f"{there.path}/_settings", dumps(changed), writes=True)
+        if change.added or change.widened:
+            yield from self._apply(there, change)
+        return None
 
-    def _apply(self, name: str, change: Change, settings: Mapping[str, Any]) -> Steps:
+    def _apply(self, there: Place, change: Change) -> Steps:
         wanted = self.index.mapping["properties"]
         yield refreshing(self.index.path)
         answer = yield post(f"{self.index.path}/_count", {"query": {"match_all": {}}})
@@ -91,12 +101,8 @@ class Initialize(Stepwise):
             for path in change.added:
                 spec = self.index.schema.fields.get(path[0]) if len(path) == 1 else None
                 self._default(path, spec, defaults)
-        lacking = self.index.analysis.get("analyzer", {}).keys() - _analyzers(settings)
-        if lacking:
-            raise self._refused("its settings lack the analyzer of searchable fields", _ANOTHER)
         properties = {path[0]: wanted[path[0]] for path in (*change.added, *change.widened)}
-        target = f"/{quote(name, safe='')}/_mapping"
-        yield Request("PUT", target, dumps({"properties": properties}), writes=True)
+        yield Request("PUT", f"{there.path}/_mapping", dumps({"properties": properties}), writes=True)
         if answer["count"] and (defaults or change.widened):
             yield from self._fill(defaults, bool(change.widened))
         return None
@@ -135,25 +141,22 @@ class Initialize(Stepwise):
         info = kind.python.__pydantic_fields__[path[-1]]
         return ... if info.is_required() or info.default_factory is not None else info.default
 
-    def _refused(self, problem: str, hint: str = _ANOTHER) -> SchemaError:
-        index = self.index
-        return SchemaError(
-            f"{index.name!r} does not fit {index.schema.name}: {problem}", model=index.schema.model, hint=hint
-        )
-
-
-def _analyzers(settings: Mapping[str, Any]) -> set[str]:
-    return set(settings.get("index", {}).get("analysis", {}).get("analyzer", {}))
+    def _refused(self, problem: str, hint: str | None = None) -> SchemaError:
+        again = f"`{command(self.index)}` makes another index and copies the documents, while others read and write"
+        return refused(self.index, problem, hint or again)
 
 
 class Change:
-    """What a mapping lacks: `added` paths, `widened` ones that get a sub-field; `problem` is what can't be changed."""
+    """What a mapping lacks: `added` paths, `widened` ones that get a sub-field, and `problems`: what can't be changed.
+
+    Each of those is a path and what is wrong with it.
+    """
 
     def __init__(self, index: Index) -> None:
         self.index = index
         self.added: list[tuple[str, ...]] = []
         self.widened: list[tuple[str, ...]] = []
-        self.problem: tuple[str, str] | None = None
+        self.problems: list[tuple[tuple[str, ...], str]] = []
 
     def compare(self, wanted: Mapping[str, Any], there: Mapping[str, Any], within: tuple[str, ...]) -> None:
         """Collect the differences of two `properties`."""
@@ -167,14 +170,13 @@ class Change:
     def _compare_one(self, wanted: dict[str, Any], there: dict[str, Any], path: tuple[str, ...]) -> None:
         fields, known = wanted.pop("fields", {}), there.pop("fields", {})
         inner, inner_known = wanted.pop("properties", {}), there.pop("properties", {})
+        told = ".".join(path)
         if wanted != there:
-            self.problem = (
-                f"field {'.'.join(path)!r} is mapped as {_told(there)}, the model needs {_told(wanted)}",
-                f"a changed type needs a new field, or a new index: {_ANOTHER}",
-            )
-        if any(_plain(one) != _plain(known[name]) for name, one in fields.items() if name in known):
-            self.problem = (f"the sub-fields of {'.'.join(path)!r} are of another form", _ANOTHER)
-        if fields.keys() - known.keys():
+            problem = f"field {told!r} is mapped as {mapping_told(there)}, the model needs {mapping_told(wanted)}"
+            self.problems.append((path, problem))
+        elif any(_plain(one) != _plain(known[name]) for name, one in fields.items() if name in known):
+            self.problems.append((path, f"the sub-fields of {told!r} are of another form"))
+        elif fields.keys() - known.keys():
             self.widened.append(path)
         self.compare(inner, inner_known, path)
 
@@ -187,5 +189,6 @@ def _plain(one: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _told(one: Mapping[str, Any]) -> str:
+def mapping_told(one: Mapping[str, Any]) -> str:
+    """A property in words."""
     return ", ".join(f"{name} {value}" for name, value in sorted(one.items())) or "object"

@@ -18,11 +18,12 @@ IDS_AT_ONCE = 1000
 
 
 class Stored(NamedTuple):
-    """A document as it is, and the place of its last change, on which a write can depend."""
+    """A document as it is, and the place of its last change, on which a write can depend: one of this very index."""
 
     source: Any
     seq_no: int
     primary_term: int
+    index: str
 
 
 class PointRead(Stepwise):
@@ -65,9 +66,12 @@ def look(index: Index, ids: Sequence[str]) -> Any:
             if "error" in one:
                 status = 404 if one["error"].get("type") == errors.MISSING_INDEX else 500
                 raise errors.meaning(errors.failure_of(status, one["error"]), index.name)
-            there = one["found"]
-            found[one["_id"]] = Stored(one["_source"], one["_seq_no"], one["_primary_term"]) if there else None
+            found[one["_id"]] = _stored(one) if one["found"] else None
     return found
+
+
+def _stored(told: Any) -> Stored:
+    return Stored(told["_source"], told["_seq_no"], told["_primary_term"], told["_index"])
 
 
 def point_read(index: Index, keys: Sequence[KeyValue]) -> Stepwise:

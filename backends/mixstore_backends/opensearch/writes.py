@@ -12,6 +12,7 @@ from typing import Any
 from mixstore.errors import UnsupportedOperationError
 from mixstore.expressions import matcher
 from mixstore.write import REMOVE, Add, Outcome, Write
+from mixstore_backends.opensearch.errors import ONLY
 from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.points import Stored
 from mixstore_backends.opensearch.values import dumps
@@ -103,7 +104,7 @@ class Task:
         write, there = self.write, stored is not None
         on: dict[str, Any] = {"_id": self.id}
         if stored is not None:
-            on.update(if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
+            on.update(_index=stored.index + ONLY, if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
         if write.op == "delete":
             return dumps({"delete": on}) + "\n"
         if write.op == "update":
