@@ -16,12 +16,15 @@ from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperat
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
+from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
+from mixstore_backends.opensearch.drift import Compare
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
 from mixstore_backends.opensearch.reindexing import Abandon, Reindex, Release
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
     from mixstore_backends.opensearch.converting import Change
@@ -68,6 +71,7 @@ class OpenSearchBackend(PlannedBackend):
         default = clients.policy(refresh)
         self._refresh = ContextVar("refresh", default=default)
         self._indexes: dict[str, Index] = {}
+        self._declared: dict[type[Any], Declared] = {}
         self._abandoned: deque[str] = deque()
         self._drive = driver(self._send)
 
@@ -120,8 +124,22 @@ class OpenSearchBackend(PlannedBackend):
                 hint='give one of them another name: class Meta: entity = "..."',
             )
         writes_itself, _ = adapts_by_itself(self.adapter)
-        index = self._indexes[name] = Index(bound, name, bool(bound.chain.serialize) or writes_itself)
+        declared = self._declared.get(bound.model, NOTHING_DECLARED).check(bound.schema)
+        index = self._indexes[name] = Index(bound, name, bool(bound.chain.serialize) or writes_itself, declared)
         return index
+
+    def declare_index(
+        self,
+        model_class: type[Any],
+        analyzers: Mapping[str, str],
+        analysis: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """What the index of a model must have beside its fields: {field: analyzer}, and settings before the backend's.
+
+        Recorded for `initialize()`. What is wrong with it is a SchemaError when the model is bound.
+        """
+        self._declared[model_class] = Declared(analyzers, analysis, settings)
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
         index: Index = bound.native
@@ -145,6 +163,10 @@ class OpenSearchBackend(PlannedBackend):
         """Create or extend the index of each model."""
         for bound in bounds:
             self.execute(manage.Initialize(bound.native, self.settings))
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        """What of the indexes of these models is not as declared. Asks, and never writes."""
+        return [one for bound in bounds for one in self.execute(Compare(bound.native, self.settings))]
 
     def reindex(
         self,

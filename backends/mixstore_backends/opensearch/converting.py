@@ -102,13 +102,16 @@ def _encoded(codec: Codec, value: Any) -> Any:
 
 def _differs(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     """Whether documents hold something else; sub-fields and analyzers are the index's own affair."""
-    inner, known = wanted.get("properties", {}), there.get("properties", {})
+    inner: Mapping[str, Any] = wanted.get("properties", {})
+    known: Mapping[str, Any] = there.get("properties", {})
     if wanted.get("type", "object") != there.get("type", "object") or inner.keys() != known.keys():
         return _told(wanted) != _told(there)
     return any(_differs(one, known[name]) for name, one in inner.items())
 
 
-def _told(one: Mapping[str, Any]) -> Any:
+def _told(one: Mapping[str, Any]) -> tuple[Any, ...]:
     """The kind of JSON that a property without properties of its own takes, as far as it tells."""
     kind = one.get("type", "object")
-    return "text" if kind in ("text", "keyword") else (kind, *sorted(one.get("properties", ())))
+    if kind in ("text", "keyword"):
+        return "text", one.get("normalizer")
+    return kind, *sorted(one.get("properties", ()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from mixstore.errors import SchemaError, UnsupportedOperationError, ValidationEr
 from mixstore.write import REMOVE, Add
 from mixstore_backends.opensearch.analysis import settings
 from mixstore_backends.opensearch.compiler import Compiler
+from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
 from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, property_of
 from mixstore_backends.opensearch.sources import Sources
 from mixstore_backends.opensearch.values import disclose, document_codec, enclose, form_of
@@ -39,7 +40,7 @@ _NAME = re.compile(r"[^\x00-\x20A-Z\\/*?\"<>|,#:]+").fullmatch
 class Index:
     """What is prepared for one bound model; `bound.native`. name: the alias by which its index is known."""
 
-    def __init__(self, bound: Bound, name: str, has_extra: bool) -> None:
+    def __init__(self, bound: Bound, name: str, has_extra: bool, declared: Declared = NOTHING_DECLARED) -> None:
         self.bound = bound
         self.schema = schema = bound.schema
         self.name = name
@@ -47,6 +48,11 @@ class Index:
         self.has_extra = has_extra
         self.opaque = tuple(field for field in schema.fields if field in bound.chain.opaque)
         self.searchable = tuple(field for field in schema.searchable if field not in self.opaque)
+        self.settings = declared.settings
+        """The settings that the model asks for, apart from the analysis."""
+        self.analyzers = {name: one for name, one in declared.analyzers.items() if name not in self.opaque}
+        """{field: analyzer} of those that are not searched as everywhere."""
+        self._analysis = declared.analysis
         self._check()
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
@@ -79,19 +85,24 @@ class Index:
             name: UNINDEXED if name in self.opaque else property_of(spec.type, name in self.searchable)
             for name, spec in self.schema.fields.items()
         }
+        for name, analyzer in self.analyzers.items():
+            fields[name] = {**fields[name], "analyzer": analyzer}
         hidden = dict.fromkeys(self.schema.hidden_key, KEYWORD)
         told = {"mixstore": {"entity": self.schema.entity, "format": FORMAT}}
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings that the model asks for, apart from the analysis."""
-        return {}
+    def property_at(self, path: Sequence[str]) -> Mapping[str, Any]:
+        """The mapping of a field, or of a part of one."""
+        found: Mapping[str, Any] = self.mapping
+        for name in path:
+            found = found["properties"][name]
+        return found
 
     @property
     def analysis(self) -> dict[str, Any]:
         """The analysis that the mapping needs."""
-        return settings(bool(self.searchable))
+        made = settings(bool(self.searchable))
+        return {kind: {**made.get(kind, {}), **self._analysis.get(kind, {})} for kind in {**made, **self._analysis}}
 
     def words_of(self, field: str) -> str:
         """The field of the mapping in which the words of a searchable field are found."""

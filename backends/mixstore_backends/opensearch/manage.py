@@ -7,7 +7,7 @@ the mapping lacks is added; what would have to change is refused, with what to d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.errors import BackendError, SchemaError
 from mixstore_backends.opensearch.errors import ONLY
@@ -28,7 +28,6 @@ from mixstore_backends.opensearch.settings import differing
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
-    from mixstore.schema import FieldSpec
     from mixstore_backends.opensearch.layout import Index
 
 BACKFILL = """
@@ -75,10 +74,9 @@ class Initialize(Stepwise):
         return True
 
     def _extend(self, there: Place) -> Steps:
-        change = Change(self.index)
-        change.compare(self.index.mapping["properties"], there.properties, ())
+        change = Change.of(self.index, there)
         if change.problems:
-            raise self._refused("; ".join(problem for _, problem in change.problems))
+            raise self._refused("; ".join(map(str, change.problems)))
         found = list(differing(self.index, self.settings, there))
         other = [one for one in found if one.needs_new and not one.tolerated]
         if other:
@@ -99,8 +97,7 @@ class Initialize(Stepwise):
         defaults: dict[str, Any] = {}
         if answer["count"]:
             for path in change.added:
-                spec = self.index.schema.fields.get(path[0]) if len(path) == 1 else None
-                self._default(path, spec, defaults)
+                self._default(path, defaults)
         properties = {path[0]: wanted[path[0]] for path in (*change.added, *change.widened)}
         yield Request("PUT", f"{there.path}/_mapping", dumps({"properties": properties}), writes=True)
         if answer["count"] and (defaults or change.widened):
@@ -116,47 +113,63 @@ class Initialize(Stepwise):
             answer = yield Request("POST", path, dumps({"script": script}), params, writes=True)
             conflicts = bool(answer["version_conflicts"])
 
-    def _default(self, path: tuple[str, ...], spec: FieldSpec | None, defaults: dict[str, Any]) -> None:
+    def _default(self, path: tuple[str, ...], defaults: dict[str, Any]) -> None:
         """What the documents that are there get for a new field, if it is not None."""
-        if path[0] not in self.index.schema.fields:
-            return
-        if spec is None or not spec.has_default or spec.default_factory is not None:
-            if spec is None and self._default_inside(path) is None:
-                return
-            told = ".".join(path)
+        if lacks_default(self.index, path):
             raise self._refused(
-                f"{told!r} is new, and there are documents that have no value for it",
+                f"{'.'.join(path)!r} is new, and there are documents that have no value for it",
                 "give the field a constant default, or make it Optional",
             )
-        if spec.default is not None:
+        spec = self.index.schema.fields.get(path[0])
+        if len(path) == 1 and spec is not None and spec.default is not None:
             encode = self.index.bound.backend.adapter.spec_codec(spec).encode  # type: ignore[attr-defined]
             defaults[path[0]] = spec.default if encode is None else encode(spec.default)
-
-    def _default_inside(self, path: tuple[str, ...]) -> Any:
-        """The default of a field of a nested model; something else than None if it has none."""
-        kind = self.index.schema.fields[path[0]].type
-        for name in path[1:-1]:
-            kind = kind.nested()[name]
-        kind = kind.args[0] if kind.kind != "model" and kind.args else kind
-        info = kind.python.__pydantic_fields__[path[-1]]
-        return ... if info.is_required() or info.default_factory is not None else info.default
 
     def _refused(self, problem: str, hint: str | None = None) -> SchemaError:
         again = f"`{command(self.index)}` makes another index and copies the documents, while others read and write"
         return refused(self.index, problem, hint or again)
 
 
+def lacks_default(index: Index, path: tuple[str, ...]) -> bool:
+    """Whether documents that are there can't have a new field, or part of one."""
+    spec = index.schema.fields.get(path[0])
+    if spec is None:
+        return False
+    if len(path) == 1:
+        return not spec.has_default or spec.default_factory is not None
+    kind = spec.type
+    for name in path[1:-1]:
+        kind = kind.nested()[name]
+    kind = kind.args[0] if kind.kind != "model" and kind.args else kind
+    info = kind.python.__pydantic_fields__[path[-1]]
+    return info.is_required() or info.default_factory is not None or info.default is not None
+
+
+class Problem(NamedTuple):
+    """A field whose mapping can't be changed, as it is declared and as it is."""
+
+    field: str
+    declared: str
+    real: str
+
+    def __str__(self) -> str:
+        return f"field {self.field!r} is mapped as {self.real}, the model needs {self.declared}"
+
+
 class Change:
-    """What a mapping lacks: `added` paths, `widened` ones that get a sub-field, and `problems`: what can't be changed.
+    """What a mapping lacks: `added` paths, and `widened` ones that get a sub-field. `problems` can't be changed."""
 
-    Each of those is a path and what is wrong with it.
-    """
-
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.added: list[tuple[str, ...]] = []
         self.widened: list[tuple[str, ...]] = []
-        self.problems: list[tuple[tuple[str, ...], str]] = []
+        self.problems: list[Problem] = []
+
+    @classmethod
+    def of(cls, index: Index, there: Place) -> Change:
+        """What must change in an index that is there."""
+        change = cls()
+        change.compare(index.mapping["properties"], there.properties, ())
+        return change
 
     def compare(self, wanted: Mapping[str, Any], there: Mapping[str, Any], within: tuple[str, ...]) -> None:
         """Collect the differences of two `properties`."""
@@ -170,12 +183,12 @@ class Change:
     def _compare_one(self, wanted: dict[str, Any], there: dict[str, Any], path: tuple[str, ...]) -> None:
         fields, known = wanted.pop("fields", {}), there.pop("fields", {})
         inner, inner_known = wanted.pop("properties", {}), there.pop("properties", {})
-        told = ".".join(path)
+        other = [name for name, one in fields.items() if name in known and _plain(one) != _plain(known[name])]
         if wanted != there:
-            problem = f"field {told!r} is mapped as {mapping_told(there)}, the model needs {mapping_told(wanted)}"
-            self.problems.append((path, problem))
-        elif any(_plain(one) != _plain(known[name]) for name, one in fields.items() if name in known):
-            self.problems.append((path, f"the sub-fields of {told!r} are of another form"))
+            self.problems.append(Problem(".".join(path), mapping_told(wanted), mapping_told(there)))
+        elif other:
+            field = ".".join((*path, other[0]))
+            self.problems.append(Problem(field, mapping_told(fields[other[0]]), mapping_told(known[other[0]])))
         elif fields.keys() - known.keys():
             self.widened.append(path)
         self.compare(inner, inner_known, path)
@@ -191,4 +204,5 @@ def _plain(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def mapping_told(one: Mapping[str, Any]) -> str:
     """A property in words."""
+    one = {name: value for name, value in one.items() if name not in ("properties", "fields")}
     return ", ".join(f"{name} {value}" for name, value in sorted(one.items())) or "object"

@@ -115,13 +115,14 @@ def words_query(home: Index, search: Search, native: Native) -> Body:
     fields = [f"{home.words_of(name)}^{boosts[name]}" if name in boosts else home.words_of(name) for name in names]
     if native.phrase:
         return _match(search.text, fields, type="phrase")
-    if not native.fuzzy and not native.prefix:
+    if not native.fuzzy and not native.prefix and home.analyzers.keys().isdisjoint(names):
         return _match(search.text, fields, type="cross_fields", operator="and")
     sought = words(search.text)
     if not sought:
         return {"match_none": {}}
-    if native.fuzzy:
-        return {"bool": {"must": [_match(word, fields, type="best_fields", fuzziness="AUTO") for word in sought]}}
+    if not native.prefix:  # each word by the analyzer of each field
+        how = {"fuzziness": "AUTO"} if native.fuzzy else {"zero_terms_query": "all"}
+        return {"bool": {"must": [_match(word, fields, type="best_fields", **how) for word in sought]}}
     *whole, last = sought
     every = [_match(word, fields, type="best_fields") for word in whole]
     return {"bool": {"must": [*every, _match(last, fields, type="phrase_prefix", max_expansions=1000)]}}

@@ -23,7 +23,7 @@ class Stored(NamedTuple):
     source: Any
     seq_no: int
     primary_term: int
-    index: str
+    place: str
 
 
 class PointRead(Stepwise):

@@ -113,7 +113,7 @@ class Reindex(Stepwise):
                 yield Request("DELETE", one.path, writes=True, absent=True)  # begun for another form of the model
         name = numbered(self.index, max(found, default=0) + 1)
         filling = {"from": source.uuid, "shape": mark}
-        own = {name + ONLY: {}, f"{name}{FILL}{uuid4().hex}": {}}
+        own: dict[str, Any] = {name + ONLY: {}, f"{name}{FILL}{uuid4().hex}": {}}
         body = {**made, "mappings": marked(made["mappings"], filling), "aliases": own}
         try:
             yield Request("PUT", at(name), dumps(body), writes=True)

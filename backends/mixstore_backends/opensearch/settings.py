@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mixstore_backends.opensearch.declared import OWN
+
 if TYPE_CHECKING:
     from mixstore_backends.opensearch.layout import Index
     from mixstore_backends.opensearch.places import Place
@@ -13,7 +15,6 @@ _FINAL = frozenset(
     {"analysis", "codec", "number_of_routing_shards", "number_of_shards", "routing_partition_size", "sort"}
 )
 """What is settled when an index is made."""
-OWN = "mixstore_"
 NOTHING = "-"
 SHOWN = 60
 

@@ -65,10 +65,10 @@ class Bulk(Stepwise):
                     ready.append((position, task.lines(found)))
                 outcomes[position] = refused
             told = yield from self._sent(ready)
-            refused = {position for position, item in told.items() if errors.is_held(item)}
-            held = next(waits, None) if refused else None
+            stopped = {position for position, item in told.items() if errors.is_held(item)}
+            held = next(waits, None) if stopped else None
             for position, item in told.items():
-                waits_on = held is not None and position in refused
+                waits_on = held is not None and position in stopped
                 outcomes[position] = None if waits_on else self._outcome(self.tasks[position], item)
             pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
             if not pending:

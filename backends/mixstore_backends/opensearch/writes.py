@@ -104,7 +104,7 @@ class Task:
         write, there = self.write, stored is not None
         on: dict[str, Any] = {"_id": self.id}
         if stored is not None:
-            on.update(_index=stored.index + ONLY, if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
+            on.update(_index=stored.place + ONLY, if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
         if write.op == "delete":
             return dumps({"delete": on}) + "\n"
         if write.op == "update":

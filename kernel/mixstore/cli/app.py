@@ -18,6 +18,7 @@ from mixstore.cli.initialize import init
 from mixstore.cli.matrix import matrix
 from mixstore.cli.new import new_backend, new_extension
 from mixstore.cli.plugins import plugins
+from mixstore.cli.reindex import reindex
 from mixstore.errors import MixstoreError, PluginError
 from mixstore.registry import current
 
@@ -31,6 +32,7 @@ OWN: dict[str, Callable[..., None]] = {
     "new-backend": new_backend,
     "new-extension": new_extension,
     "plugins": plugins,
+    "reindex": reindex,
 }
 
 
