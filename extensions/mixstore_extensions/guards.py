@@ -87,7 +87,7 @@ class Guards(BackendExtension):
             after = {value: names for value, names in after.items() if value not in before}
         for value, names in after.items():
             guard = UniqueGuard(value=value, owner=owner, token=uuid4().hex, dies=dies)
-            yield SideWrite("upsert", guard, condition=mine, claims=", ".join(names), linked=True)
+            yield SideWrite("upsert", guard, condition=mine, contested=True, claims=", ".join(names), linked=True)
 
     def holder(self, claimed: Mapping[str, Any]) -> tuple[Any, ...]:
         pairs = zip(self.schema.key_names, json.loads(claimed["owner"]), strict=True)

@@ -14,7 +14,7 @@ from mixstore.backend import Capability, Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
-from mixstore_backends.opensearch import clients, errors, manage, points, queries, units
+from mixstore_backends.opensearch import clients, errors, guarding, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
 from mixstore_backends.opensearch.drift import Compare
@@ -210,9 +210,13 @@ class OpenSearchBackend(PlannedBackend):
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:
             raise UnsupportedOperationError("OpenSearch writes one document at a time", backend=self.backend_name)
+        if writes[0].side_writes and bound.chain.claiming:
+            return guarding.Guarded(writes[0], self._refresh.get())
         return units.Bulk(bound.native, writes, self._refresh.get())
 
-    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise | None:
+        if bound.chain.claiming:
+            return None
         return units.Bulk(bound.native, writes, self._refresh.get())
 
     # -- executing -------------------------------------------------------------------------------------------------

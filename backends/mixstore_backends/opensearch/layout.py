@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 EXTRA = "_extra"
+PENDING = "_pending"
+"""Is said of a document that only reserves the place of a row with unique values; nobody sees it."""
 FORMAT = 1
 """The version of this layout, kept in the mapping."""
 LONGEST_ID = 512
@@ -53,6 +55,8 @@ class Index:
         self.analyzers = {name: one for name, one in declared.analyzers.items() if name not in self.opaque}
         """{field: analyzer} of those that are not searched as everywhere."""
         self._analysis = declared.analysis
+        self.guarded = bool(bound.chain.claiming)
+        """Whether there are guards of its rows' values, and so reserved places."""
         self._check()
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
@@ -88,6 +92,8 @@ class Index:
         for name, analyzer in self.analyzers.items():
             fields[name] = {**fields[name], "analyzer": analyzer}
         hidden = dict.fromkeys(self.schema.hidden_key, KEYWORD)
+        if self.guarded:
+            hidden[PENDING] = {"type": "boolean"}
         told = {"mixstore": {"entity": self.schema.entity, "format": FORMAT}}
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from mixstore.errors import ValidationError
 from mixstore_backends.opensearch import errors
+from mixstore_backends.opensearch.layout import PENDING
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class PointRead(Stepwise):
         answer = yield Request("GET", f"{self.index.path}/_doc/{quote(self.id, safe='')}", absent=True)
         if "error" in answer:
             raise errors.meaning(errors.failure_of(404, answer["error"]), self.index.name)
-        return [answer["_source"] if answer["found"] else None]
+        return [answer["_source"] if answer["found"] and PENDING not in answer["_source"] else None]
 
 
 class KeysRead(Stepwise):
@@ -53,7 +54,8 @@ class KeysRead(Stepwise):
 
     def steps(self) -> Steps:
         found = yield from look(self.index, [one for one in self.ids if one is not None])
-        return [None if one is None or (told := found[one]) is None else told.source for one in self.ids]
+        told = [None if one is None else found[one] for one in self.ids]
+        return [None if one is None or PENDING in one.source else one.source for one in told]
 
 
 def look(index: Index, ids: Sequence[str]) -> Any:
