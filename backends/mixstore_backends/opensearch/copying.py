@@ -16,7 +16,7 @@ from mixstore.errors import BackendError, ConflictError, ThrottledError
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.places import Place, at, marked
 from mixstore_backends.opensearch.requests import Pause, Request, Steps, hits_of, post, refreshing
-from mixstore_backends.opensearch.units import CHARACTERS_AT_ONCE, PATIENCE
+from mixstore_backends.opensearch.units import PATIENCE
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PAGE = 1000
 NOTHING = -1
 """The mark of a shard of which nothing has been copied."""
+CHARACTERS_AT_ONCE = 5_000_000
+"""A request is no longer than this, or one document."""
 SAVE_EVERY = 5.0
 """Seconds between two times that it is written down how far a copy has come."""
 _TOLD = "items.*.status,items.*.error"

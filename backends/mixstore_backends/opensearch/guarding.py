@@ -219,13 +219,14 @@ def _released(guards: Sequence[Done]) -> Steps:
         logging.getLogger("mixstore").warning("a guard of a unique value was left behind: %s", error)
 
 
-def put(index: Index, line: str, refresh: str) -> Any:
+def put(index: Index, lines: str | bytes, refresh: str) -> Any:
     """What the engine says of one operation that it has done; None if what it depends on is not so any more."""
     waits, patience = iter(HELD), iter(PATIENCE)
+    body = lines if isinstance(lines, str) else lines.decode()
     while True:
         params = (("refresh", refresh), ("require_alias", "true"), ("filter_path", _TOLD))
         try:
-            answer = yield Request("POST", f"{index.path}/_bulk", line, params, writes=True, lines=True)
+            answer = yield Request("POST", f"{index.path}/_bulk", body, params, writes=True, lines=True)
         except ThrottledError:
             seconds = next(patience, None)
             if seconds is None:
