@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from mixstore import (
@@ -52,7 +52,7 @@ class UniqueGuard(Model):
 class Guards(BackendExtension):
     """Writes, moves and removes the guards of a row; what `groups` gives decides of which fields."""
 
-    requires = (Capability.ATOMIC_WRITES, Capability.CONDITIONS)
+    requires: ClassVar[tuple[str | Capability, ...]] = (Capability.ATOMIC_WRITES, Capability.CONDITIONS)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
