@@ -61,10 +61,14 @@ class Index:
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
         self.compiler = Compiler(Sources(types, self.searchable, schema.hidden_key, self.opaque), schema.model)
+        if self.guarded:
+            self.compiler.always = ({"bool": {"must_not": [{"term": {PENDING: True}}]}},)
         self._encoders = [None if types[part].kind == "str" else document_codec(types[part]).encode for part in keys]
         self._plain = not self.opaque and not has_extra
         self._names = frozenset((*schema.fields, *schema.hidden_key))
-        self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique})
+        partitions = [spec.partition.fields for spec in schema.indexes.values() if spec.partition is not None]
+        second = {name for names in partitions for name in names}
+        self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique, *second})
         self.selects = False
         """Whether a row of some fields only can be read."""
         self.written = self.refreshed = 0

@@ -80,7 +80,7 @@ class Initialize(Stepwise):
         found = list(differing(self.index, self.settings, there))
         other = [one for one in found if one.needs_new and not one.tolerated]
         if other:
-            raise self._refused("; ".join(f"{one.what} is {one.real}, and must be {one.declared}" for one in other))
+            raise self._refused("; ".join(map(str, other)))
         if there.name + ONLY not in there.aliases and there.aliases.get(self.index.name, WRITTEN) == WRITTEN:
             yield aliases(("add", there.name, there.name + ONLY))
         changed = {one.key: one.value for one in found if not one.needs_new}

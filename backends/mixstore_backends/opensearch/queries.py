@@ -18,7 +18,7 @@ from mixstore.planned import QueryPlan, Rows
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.analysis import KEPT, MORE
 from mixstore_backends.opensearch.compiler import Where
-from mixstore_backends.opensearch.layout import PENDING, Index
+from mixstore_backends.opensearch.layout import Index
 from mixstore_backends.opensearch.lookups import Body
 from mixstore_backends.opensearch.native import OPTION, PLAIN, Native, highlighting, words_query
 from mixstore_backends.opensearch.native import hit as native_hit
@@ -274,8 +274,6 @@ def count(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
 
 def _query(home: Index, where: Where, search: Search | None, native: Native | None) -> Body:
     filters = list(where.filters)
-    if home.guarded:
-        filters.append({"bool": {"must_not": [{"term": {PENDING: True}}]}})
     must: list[Body] = []
     if search is not None:
         must.append(words_query(home, search, native or PLAIN))
@@ -312,6 +310,8 @@ def _access(home: Index, where: Where, query: Query) -> dict[str, Any]:
         own = [(name, home.analyzers[name]) for name in names if name in home.analyzers]
         notes = tuple([f"{name!r} is searched by its own analyzer, {analyzer}" for name, analyzer in own])
         return {"index": ", ".join(names), "notes": notes}
+    if query.index is not None:
+        return {"index": query.index}
     wanted = None
     for term in where.terms:
         name = _sought(term)

@@ -33,6 +33,10 @@ class Difference(NamedTuple):
     needs_new: bool
     tolerated: bool = False
 
+    def __str__(self) -> str:
+        lacks = f"it lacks the {self.what}"
+        return lacks if self.real == NOTHING else f"{self.what} is {self.real}, and must be {self.declared}"
+
 
 def differing(index: Index, settings: Mapping[str, Any], there: Place) -> Iterator[Difference]:
     """The settings that are asked for and not there; of the analysis by the names of its parts."""

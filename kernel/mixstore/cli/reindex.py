@@ -73,6 +73,9 @@ def _bar(screen: Screen) -> Iterator[Told]:
         tasks: dict[str, TaskID] = {}
 
         def bar(what: str, done: int, total: int | None) -> None:
+            if not done and total is None:  # nothing to count
+                line(what, done, total)
+                return
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done, total=total)
