@@ -44,7 +44,7 @@ EXTENSION_EXTRAS = {
 }
 DRIVERS = {
     "dynamodb": {"aiobotocore", "boto3", "botocore"},
-    "opensearch": {"opensearchpy"},
+    "opensearch": {"opensearchpy", "botocore"},  # botocore signs for Amazon OpenSearch Service
     "sqlite": {"sqlite3"},
 }
 LOADED_ON_DEMAND = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixstore_extensions.acting import acting_as
+from mixstore_extensions.analyzed import Analyzed
 from mixstore_extensions.audited import Audited, AuditEntry
 from mixstore_extensions.compressed import Compressed
 from mixstore_extensions.counters import Counters, Sequence
@@ -19,6 +20,7 @@ from mixstore_extensions.unique import Unique
 from mixstore_extensions.versioned import Versioned, retry_on_conflict
 
 __all__ = [
+    "Analyzed",
     "AuditEntry",
     "Audited",
     "BBox",

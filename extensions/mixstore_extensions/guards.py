@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from mixstore import (
@@ -52,8 +52,8 @@ class UniqueGuard(Model):
 class Guards(BackendExtension):
     """Writes, moves and removes the guards of a row; what `groups` gives decides of which fields."""
 
-    requires = (Capability.ATOMIC_WRITES, Capability.CONDITIONS)
-    fidelity = "native"
+    requires: ClassVar[tuple[str | Capability, ...]] = (Capability.ATOMIC_WRITES, Capability.CONDITIONS)
+    fidelity: ClassVar[Literal["native", "emulated"]] = "native"
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -88,7 +88,7 @@ class Guards(BackendExtension):
             after = {value: names for value, names in after.items() if value not in before}
         for value, names in after.items():
             guard = UniqueGuard(value=value, owner=owner, token=uuid4().hex, dies=dies)
-            yield SideWrite("upsert", guard, condition=mine, claims=", ".join(names), linked=True)
+            yield SideWrite("upsert", guard, condition=mine, contested=True, claims=", ".join(names), linked=True)
 
     def holder(self, claimed: Mapping[str, Any]) -> tuple[Any, ...]:
         pairs = zip(self.schema.key_names, json.loads(claimed["owner"]), strict=True)

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 def mixstore_register_extensions(register: Callable[[type[BackendExtension]], None]) -> None:
     """`audited` and `unique`; and here the plugins join that are switched on by the environment."""
     from mixstore_extensions.audited import Audited
-    from mixstore_extensions.unique import UniqueFields
+    from mixstore_extensions.unique import UniqueFields, UniqueFieldsOnOpenSearch
 
     register(Audited)
     register(UniqueFields)
+    register(UniqueFieldsOnOpenSearch)
     _observe_for_opentelemetry()
 
 

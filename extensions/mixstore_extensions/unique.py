@@ -24,6 +24,14 @@ class UniqueFields(Guards):
         return tuple((name,) for name in self.schema.unique)
 
 
+class UniqueFieldsOnOpenSearch(UniqueFields):
+    """Without transactions: the backend itself writes guard and row one after the other, so that no two rows share."""
+
+    backend_name = "opensearch"
+    fidelity = "emulated"
+    requires = (Capability.CONDITIONS,)
+
+
 class Unique(Mixin):
     """No two rows share the values of several fields together.
 
@@ -49,6 +57,13 @@ class Unique(Mixin):
                 hint = 'class Meta: unique_together = [("tenant", "email")]'
                 raise SchemaError(f"{self.schema.name} is Unique in nothing", model=model_class, hint=hint)
             _check_plain(self.schema, self.groups())
+
+    class OnOpenSearch(Together):
+        """Without transactions, as `UniqueFieldsOnOpenSearch`."""
+
+        backend_name = "opensearch"
+        fidelity = "emulated"
+        requires = (Capability.CONDITIONS,)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mixstore.transaction import Transaction
 
 M = TypeVar("M")
+Told = Callable[[str, int, "int | None"], None]
+"""Is told of long work: what is done, how many rows so far, and of how many, if that is known."""
 
 
 class Capability(enum.Flag):
@@ -56,6 +58,10 @@ class Capability(enum.Flag):
 def utc_now() -> datetime:
     """The default clock."""
     return datetime.now(timezone.utc)
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """Tells nobody."""
 
 
 class Backend(ABC):
@@ -171,6 +177,18 @@ class Backend(ABC):
         Asks the store and never changes it. Empty by default: for stores in which nothing is set up beforehand.
         """
         return []
+
+    def reindex(self, model_class: type[Any], /, *, keep: bool | None = None, told: Told = silent) -> int:
+        """Make what serves the queries of a model anew from its rows, while others read and write; how many rows.
+
+        keep: whether what served them until now stays beside, where that is a thing of its own. told: is told what is
+        done, how many rows so far, and of how many if that is known.
+        """
+        raise UnsupportedOperationError(
+            f"{self.backend_name} keeps nothing beside the rows that could be made anew",
+            model=model_class,
+            backend=self.backend_name,
+        )
 
     def close(self) -> None:  # noqa: B027  (optional)
         """Give back what the backend holds."""

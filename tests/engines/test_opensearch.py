@@ -270,7 +270,7 @@ def test_a_number_that_may_now_be_none_is_indexed_anew(backend: OpenSearchBacken
         ({"name": (str, Field("", searchable=True))}, "'name' is mapped as type keyword"),
         ({"name": (str, ""), "more": (int, ...)}, "'more' is new"),
         ({"name": (str, ""), "more": (list[str], Field(default_factory=list))}, "'more' is new"),
-        ({"name": (str, ""), "text": (str, Field("", searchable=True))}, "lack the analyzer"),
+        ({"name": (str, ""), "text": (str, Field("", searchable=True))}, "it lacks the analyzer mixstore_words"),
     ],
 )
 def test_what_can_not_be_changed_is_refused_with_a_plan(backend: OpenSearchBackend, changed: Any, problem: str) -> None:
@@ -280,7 +280,7 @@ def test_what_can_not_be_changed_is_refused_with_a_plan(backend: OpenSearchBacke
     second = evolving(backend, **changed)
     with pytest.raises(SchemaError, match=problem) as caught:
         backend.initialize(second)
-    assert "export" in str(caught.value) or "default" in str(caught.value)
+    assert "mixstore reindex" in str(caught.value) or "default" in str(caught.value)
 
 
 def test_an_index_of_somebody_else_is_refused(backend: OpenSearchBackend) -> None:

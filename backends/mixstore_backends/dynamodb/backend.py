@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from mixstore.backend import Capability
+from mixstore.backend import Capability, Told, silent
 from mixstore.binding import models_of
 from mixstore.errors import ConfigurationError, UnsupportedOperationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
@@ -215,12 +215,19 @@ class DynamoDBBackend(PlannedBackend):
         every = [self.bound(model).native for model in models_of(self)]
         return list(dict.fromkeys(one for one in (table, *every) if one.name == table.name))
 
-    def reindex(self, model_class: type[Any]) -> int:
+    def reindex(self, model_class: type[Any], /, *, keep: bool | None = None, told: Told = silent) -> int:
         """Put right the keys of all rows in the indexes of a model; how many rows were not right.
 
-        For a model that takes up an index which its table has already: `initialize()` sees to new ones.
+        For a model that takes up an index which its table has already: `initialize()` sees to new ones. There is
+        nothing to `keep` or drop.
         """
-        return int(self.execute(Reindex(self.bound(model_class).native)))
+        if keep is not None:
+            raise UnsupportedOperationError(
+                "DynamoDB changes rows where they are: there is no former index to keep or to drop",
+                model=model_class,
+                backend=self.backend_name,
+            )
+        return int(self.execute(Reindex(self.bound(model_class).native, told)))
 
     # -- compiling -------------------------------------------------------------------------------------------------
 

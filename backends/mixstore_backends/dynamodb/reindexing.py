@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixstore.backend import Told, silent
 from mixstore.errors import ValidationError
 from mixstore.expressions import TRUE
 from mixstore.planned import Plan
@@ -27,20 +28,23 @@ class Reindex(Plan):
     find them.
     """
 
-    __slots__ = ("table", "unfit")
+    __slots__ = ("table", "told", "unfit")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, told: Told = silent) -> None:
         self.table = table
+        self.told = told
         self.unfit: dict[Any, ValidationError] = {}
 
     def steps(self, transport: Transport) -> Steps[int]:
-        changed = 0
+        changed = seen = 0
         self.unfit.clear()
         more: Find | None = select(self.table, Query(self.table.bound.model, TRUE), True)
         while more is not None:
             rows, more = yield from more.steps(transport)  # type: ignore[assignment]
             for row in rows:
                 changed += yield from self._put_right(transport, row)
+            seen += len(rows)
+            self.told("looking at rows", seen, None)
         if self.unfit:
             raise self._unfit(*next(iter(self.unfit.items())))
         return changed

@@ -10,23 +10,28 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from mixstore.backend import Capability
+from mixstore.backend import Capability, Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore.search import Hit
-from mixstore_backends.opensearch import aggregations, clients, errors, manage, points, queries, units
+from mixstore_backends.opensearch import aggregations, clients, errors, guarding, manage, points, queries, units
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
+from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
+from mixstore_backends.opensearch.drift import Compare
 from mixstore_backends.opensearch.layout import Index, adapts_by_itself
 from mixstore_backends.opensearch.mapping import Mapped
 from mixstore_backends.opensearch.native import Found
+from mixstore_backends.opensearch.reindexing import Abandon, Reindex, Release
 from mixstore_backends.opensearch.requests import Pause, Request, Stepwise, refreshing
 
 if TYPE_CHECKING:
     from mixstore.aggregations import Asked
     from mixstore.bound import Bound
+    from mixstore.drift import Drift
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
+    from mixstore_backends.opensearch.converting import Change
 
 
 class OpenSearchBackend(PlannedBackend):
@@ -79,6 +84,7 @@ class OpenSearchBackend(PlannedBackend):
         self._refresh = ContextVar("refresh", default=default)
         self._indexes: dict[str, Index] = {}
         self._mapped: dict[type, dict[str, Mapped]] = {}
+        self._declared: dict[type[Any], Declared] = {}
         self._abandoned: deque[str] = deque()
         self._drive = driver(self._send)
 
@@ -86,7 +92,8 @@ class OpenSearchBackend(PlannedBackend):
     def from_url(cls, url: str) -> OpenSearchBackend:
         """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
 
-        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA).
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA); sigv4 (a
+        region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
         """
         told = clients.read_url(url)
         client = clients.client_for(told["hosts"], **told["client"])
@@ -142,8 +149,22 @@ class OpenSearchBackend(PlannedBackend):
             )
         writes_itself, _ = adapts_by_itself(self.adapter)
         extra, mapped = bool(bound.chain.serialize) or writes_itself, self._mapped.get(bound.model, {})
-        index = self._indexes[name] = Index(bound, name, extra, mapped)
+        declared = self._declared.get(bound.model, NOTHING_DECLARED).check(bound.schema)
+        index = self._indexes[name] = Index(bound, name, extra, declared, mapped)
         return index
+
+    def declare_index(
+        self,
+        model_class: type[Any],
+        analyzers: Mapping[str, str],
+        analysis: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """What the index of a model must have beside its fields: {field: analyzer}, and settings before the backend's.
+
+        Recorded for `initialize()`. What is wrong with it is a SchemaError when the model is bound.
+        """
+        self._declared[model_class] = Declared(analyzers, analysis, settings)
 
     def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
         index: Index = bound.native
@@ -171,6 +192,38 @@ class OpenSearchBackend(PlannedBackend):
         for bound in bounds:
             self.execute(manage.Initialize(bound.native, self.settings))
 
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        """What of the indexes of these models is not as declared. Asks, and never writes."""
+        return [one for bound in bounds for one in self.execute(Compare(bound.native, self.settings))]
+
+    def reindex(
+        self,
+        model_class: type[Any],
+        /,
+        *,
+        keep: bool | None = None,
+        told: Told = silent,
+        change: Change | None = None,
+    ) -> int:
+        """Put a new index, made as the model is now, in the place of the one there is; how many documents it has.
+
+        Others go on reading and writing, and wait at the end for a moment. One that was interrupted goes on where it
+        was. keep: whether the old index stays, closed to writes (default), or is dropped. change: what makes of each
+        document, as stored, one that fits: `{field: value} -> {field: value}`; it may be asked again for the same one.
+        SchemaError for a new field that documents can't be without, ValidationError for a value that does not fit.
+        """
+        plan = Reindex(self.bound(model_class).native, self.settings, keep=keep is not False, change=change, told=told)
+        try:
+            return int(self.execute(plan))
+        except BaseException:
+            with suppress(MixstoreError):
+                self.execute(Release(plan))
+            raise
+
+    def abandon_reindex(self, model_class: type[Any], /) -> bool:
+        """End a reindexing that was interrupted, and drop what it had copied; whether there was one."""
+        return bool(self.execute(Abandon(self.bound(model_class).native)))
+
     # -- compiling -------------------------------------------------------------------------------------------------
 
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Stepwise:
@@ -188,9 +241,13 @@ class OpenSearchBackend(PlannedBackend):
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:
             raise UnsupportedOperationError("OpenSearch writes one document at a time", backend=self.backend_name)
+        if writes[0].side_writes and bound.chain.claiming:
+            return guarding.Guarded(writes[0], self._refresh.get())
         return units.Bulk(bound.native, writes, self._refresh.get())
 
-    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise | None:
+        if bound.chain.claiming:
+            return None
         return units.Bulk(bound.native, writes, self._refresh.get())
 
     # -- executing -------------------------------------------------------------------------------------------------

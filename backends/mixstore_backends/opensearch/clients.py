@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth
 from opensearchpy import exceptions as driver
 from opensearchpy.serializer import JSONSerializer
 
@@ -17,7 +17,8 @@ from mixstore_backends.opensearch.values import loads
 
 AGAIN = 2
 """How often a request that did not get through is sent again, to the next host if there are several."""
-URL_OPTIONS = ("ca", "prefix", "refresh", "timeout", "tls")
+URL_OPTIONS = ("ca", "prefix", "refresh", "service", "sigv4", "timeout", "tls")
+SERVICES = ("es", "aoss")
 TRUTH = {"true": True, "false": False}
 
 
@@ -102,11 +103,18 @@ def read_url(url: str) -> dict[str, Any]:
         timeout = float(options.get("timeout", "10"))
     except ValueError as error:
         raise ConfigurationError(f"{shown}: {error}") from None
-    tls = _truth(shown, "tls", options)
+    signed = "sigv4" in options
+    tls = _truth(shown, "tls", {"tls": "true", **options} if signed else options)
     refresh = options.get("refresh", "wait_for").lower()
     client: dict[str, Any] = {"timeout": timeout, "use_ssl": tls}
     if parts.username is not None:
         client["http_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+    if signed:
+        if parts.username is not None:
+            raise ConfigurationError(f"{shown}: a request is signed (sigv4) or has a user and a password, not both")
+        client["http_auth"] = _signer(shown, options)
+    elif "service" in options:
+        raise ConfigurationError(f"{shown}: service is for signed requests", hint="sigv4=eu-west-1&service=es")
     if "ca" in options:
         client["ca_certs"] = options["ca"]
     return {
@@ -115,6 +123,24 @@ def read_url(url: str) -> dict[str, Any]:
         "prefix": options.get("prefix", ""),
         "refresh": TRUTH.get(refresh, refresh),
     }
+
+
+def _signer(shown: str, options: Mapping[str, str]) -> Any:
+    """What signs requests for Amazon OpenSearch Service, by the credentials that botocore finds where it looks."""
+    region, service = options["sigv4"], options.get("service", "es")
+    if not region:
+        raise ConfigurationError(f"{shown}: sigv4 is a region, as in sigv4=eu-west-1")
+    if service not in SERVICES:
+        raise ConfigurationError(f"{shown}: there is no service {service!r}", hint=nearest(service, SERVICES))
+    try:
+        from botocore.session import Session
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("signing requests (sigv4) needs botocore: pip install botocore") from error
+    credentials = Session().get_credentials()
+    if credentials is None:
+        hint = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role of the machine"
+        raise ConfigurationError(f"{shown}: there are no credentials of AWS to sign with (sigv4)", hint=hint)
+    return Urllib3AWSV4SignerAuth(credentials, region, service)
 
 
 def _truth(shown: str, name: str, options: Mapping[str, str]) -> bool:

@@ -48,7 +48,9 @@ class Where(NamedTuple):
 
 
 class Compiler:
-    """Compiles the expressions of one model."""
+    """Compiles the expressions of one model. always: filters that every query has beside."""
+
+    always: Sequence[Body] = ()
 
     def __init__(
         self,
@@ -64,10 +66,10 @@ class Compiler:
     def where(self, expr: Expr) -> Where:
         """The filter, as far as the engine can answer it."""
         if expr is TRUE:
-            return _ALL
+            return Where(self.always, (), None)
         pushed: list[Expr] = []
         residual: list[Expr] = []
-        filters: list[Body] = []
+        filters: list[Body] = [*self.always]
         left = LARGEST
         for term in (expr,) if type(expr) is Compare else terms(expr):
             try:
@@ -216,4 +218,3 @@ _NODES: dict[type[Expr], Callable[[Compiler, Any], Piece]] = {
     After: _after,
 }
 
-_ALL = Where((), (), None)

@@ -25,8 +25,28 @@ DRIVER = (driver.OpenSearchException, driver.ImproperlyConfigured)
 """What opensearch-py raises."""
 MISSING_INDEX = "index_not_found_exception"
 BLOCKED = "cluster_block_exception"
+ONLY = ".only"
+"""Ends the alias that an index keeps for itself. What was read of a document (`_seq_no`) means nothing in another one,
+so a write that depends on it names this index, and is refused when the model's alias has moved on."""
+_NOT_WRITTEN = "no write index is defined for alias"
+_CLOSED = "/8/index write (api)"
 
 _FIELD = re.compile(r"(?:failed to parse field|immense term in field=|mixstore: field) ?[\[\"]([^\]\"]+)[\]\"]")
+
+
+def is_held(item: Any) -> bool:
+    """Whether an item of a bulk was refused as all writes to the index are, while another takes its place.
+
+    The model's alias takes none then, or the index that was read (which is named by an alias of its own, `.only`) does
+    not any more.
+    """
+    error = item.get("error") if isinstance(item, dict) else None
+    if error is None:
+        return False
+    kind, reason = error.get("type"), str(error.get("reason"))
+    if kind == MISSING_INDEX:
+        return str(error.get("index")).endswith(ONLY)
+    return _NOT_WRITTEN in reason or (kind == BLOCKED and _CLOSED in reason)
 
 
 class Failure(NamedTuple):
@@ -64,7 +84,7 @@ def meaning(failure: Failure, place: str) -> MixstoreError:
         case 401:
             return AccessDeniedError(f"who asks is not known: {told}", backend=NAME)
         case 403 | 429 if failure.type == BLOCKED:
-            hint = "free some disk, then PUT {index}/_settings {'index.blocks.read_only_allow_delete': null}"
+            hint = _GO_ON if _CLOSED in failure.reason else _FREE
             return BackendUnavailableError(f"the index can't be written: {told}", backend=NAME, hint=hint)
         case 403:
             return AccessDeniedError(f"this is not allowed: {told}", backend=NAME)
@@ -85,6 +105,10 @@ def meaning(failure: Failure, place: str) -> MixstoreError:
     return BackendError(f"OpenSearch failed: {told}", backend=NAME)
 
 
+_FREE = "free some disk, then PUT {index}/_settings {'index.blocks.read_only_allow_delete': null}"
+_GO_ON = "a reindexing that was interrupted goes on with `mixstore reindex`; or somebody has set index.blocks.write"
+
+
 def _absent(failure: Failure, told: str) -> MixstoreError:
     if failure.type == "search_context_missing_exception":
         return BackendTimeoutError(f"the rows were not asked for in time: {told}", backend=NAME, hint="query again")
@@ -97,6 +121,8 @@ def _refused(failure: Failure, told: str) -> MixstoreError:
         hint = "backend.initialize() adds the fields of a model to the mapping"
         return BackendError(f"the mapping does not fit the model: {told}", backend=NAME, hint=hint)
     found = _FIELD.search(failure.reason)
+    if _NOT_WRITTEN in failure.reason:
+        return BackendUnavailableError(f"the index can't be written: {told}", backend=NAME, hint=_GO_ON)
     if failure.type in _VALUES or found:
         field = found[1].partition(".")[0] if found else None
         return ValidationError(f"the engine refuses a value: {told}", backend=NAME, field=field)

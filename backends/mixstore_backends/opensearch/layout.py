@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from mixstore.errors import SchemaError, UnsupportedOperationError, ValidationEr
 from mixstore.write import REMOVE, Add
 from mixstore_backends.opensearch.analysis import settings
 from mixstore_backends.opensearch.compiler import Compiler
+from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
 from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, Mapped, property_of
 from mixstore_backends.opensearch.sources import Sources
 from mixstore_backends.opensearch.values import disclose, document_codec, enclose, form_of
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 EXTRA = "_extra"
+PENDING = "_pending"
+"""Is said of a document that only reserves the place of a row with unique values; nobody sees it."""
 FORMAT = 1
 """The version of this layout, kept in the mapping."""
 LONGEST_ID = 512
@@ -41,7 +44,12 @@ class Index:
     """What is prepared for one bound model; `bound.native`. name: the alias by which its index is known."""
 
     def __init__(
-        self, bound: Bound, name: str, has_extra: bool, mapped: Mapping[str, Mapped] = MappingProxyType({})
+        self,
+        bound: Bound,
+        name: str,
+        has_extra: bool,
+        declared: Declared = NOTHING_DECLARED,
+        mapped: Mapping[str, Mapped] = MappingProxyType({}),
     ) -> None:
         self.bound = bound
         self.mapped = mapped
@@ -51,16 +59,27 @@ class Index:
         self.has_extra = has_extra
         self.opaque = tuple(field for field in schema.fields if field in bound.chain.opaque)
         self.searchable = tuple(field for field in schema.searchable if field not in self.opaque)
+        self.settings = declared.settings
+        """The settings that the model asks for, apart from the analysis."""
+        self.analyzers = {name: one for name, one in declared.analyzers.items() if name not in self.opaque}
+        """{field: analyzer} of those that are not searched as everywhere."""
+        self._analysis = declared.analysis
+        self.guarded = bool(bound.chain.claiming)
+        """Whether there are guards of its rows' values, and so reserved places."""
         self._check()
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
         own = {(field, lookup): rule for field, one in mapped.items() for lookup, rule in one.queries.items()}
         sources = Sources(types, self.searchable, schema.hidden_key, (*self.opaque, *mapped))
         self.compiler = Compiler(sources, schema.model, own)
+        if self.guarded:
+            self.compiler.always = ({"bool": {"must_not": [{"term": {PENDING: True}}]}},)
         self._encoders = [None if types[part].kind == "str" else document_codec(types[part]).encode for part in keys]
         self._plain = not self.opaque and not has_extra
         self._names = frozenset((*schema.fields, *schema.hidden_key))
-        self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique})
+        partitions = [spec.partition.fields for spec in schema.indexes.values() if spec.partition is not None]
+        second = {name for names in partitions for name in names}
+        self.declared = frozenset({*schema.key_names, *schema.indexed, *schema.unique, *second})
         self.selects = False
         """Whether a row of some fields only can be read."""
         self.written = self.refreshed = 0
@@ -86,14 +105,26 @@ class Index:
             for name, spec in self.schema.fields.items()
         }
         fields |= {name: one.mapping for name, one in self.mapped.items() if name not in self.opaque}
+        for name, analyzer in self.analyzers.items():
+            fields[name] = {**fields[name], "analyzer": analyzer}
         hidden = dict.fromkeys(self.schema.hidden_key, KEYWORD)
+        if self.guarded:
+            hidden[PENDING] = {"type": "boolean"}
         told = {"mixstore": {"entity": self.schema.entity, "format": FORMAT}}
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}
+
+    def property_at(self, path: Sequence[str]) -> Mapping[str, Any]:
+        """The mapping of a field, or of a part of one."""
+        found: Mapping[str, Any] = self.mapping
+        for name in path:
+            found = found["properties"][name]
+        return found
 
     @property
     def analysis(self) -> dict[str, Any]:
         """The analysis that the mapping needs."""
-        return settings(bool(self.searchable))
+        made = settings(bool(self.searchable))
+        return {kind: {**made.get(kind, {}), **self._analysis.get(kind, {})} for kind in {**made, **self._analysis}}
 
     def words_of(self, field: str) -> str:
         """The field of the mapping in which the words of a searchable field are found."""

@@ -7,18 +7,29 @@ the mapping lacks is added; what would have to change is refused, with what to d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.errors import BackendError, SchemaError
+from mixstore_backends.opensearch.errors import ONLY
+from mixstore_backends.opensearch.places import (
+    FIRST,
+    WRITTEN,
+    Place,
+    aliases,
+    at,
+    command,
+    definition,
+    numbered,
+    owned,
+    refused,
+)
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post, refreshing
+from mixstore_backends.opensearch.settings import differing
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:
-    from mixstore.schema import FieldSpec
     from mixstore_backends.opensearch.layout import Index
 
-FIRST = "-000001"
 BACKFILL = """
 boolean changed = false;
 for (e in params.values.entrySet()) {
@@ -27,7 +38,6 @@ for (e in params.values.entrySet()) {
 if (!changed && !params.reindex) { ctx.op = 'noop' }
 """.strip()
 """Gives documents the default of a field that was added; with `reindex` all are indexed anew."""
-_ANOTHER = "export the rows, delete the index, initialize() and import them; or give the model another Meta.entity"
 
 
 class Initialize(Stepwise):
@@ -43,60 +53,53 @@ class Initialize(Stepwise):
         for _ in range(2):
             found = yield Request("GET", self.index.path, absent=True)
             if "error" not in found:
-                return (yield from self._extend(found))
+                return (yield from self._extend(owned(self.index, found)))
             created = yield from self._create()
             if created:
                 return None
-        raise self._refused(f"there is an index {self.index.name + FIRST!r} without the alias {self.index.name!r}")
+        there = numbered(self.index, FIRST)
+        raise refused(self.index, f"there is an index {there!r} without the alias {self.index.name!r}")
 
     def _create(self) -> Any:
         """False if somebody else was faster."""
-        body = {
-            "settings": {**self.settings, "analysis": self.index.analysis},
-            "mappings": self.index.mapping,
-            "aliases": {self.index.name: {"is_write_index": True}},
-        }
+        name = numbered(self.index, FIRST)
+        own = {self.index.name: WRITTEN, name + ONLY: {}}
+        body = {**definition(self.index, self.settings), "aliases": own}
         try:
-            yield Request("PUT", f"/{quote(self.index.name + FIRST, safe='')}", dumps(body), writes=True)
+            yield Request("PUT", at(name), dumps(body), writes=True)
         except BackendError as error:
             if "resource_already_exists_exception" in str(error):
                 return False
             raise
         return True
 
-    def _extend(self, found: Mapping[str, Any]) -> Steps:
-        (name, told), *others = found.items()
-        if others:
-            raise self._refused(f"the alias points to {', '.join(sorted(found))}, and one index can be written")
-        if name == self.index.name:
-            raise self._refused(f"{name!r} is an index, and must be an alias of one", "reindex it under another name")
-        mapping = told.get("mappings", {})
-        owner = mapping.get("_meta", {}).get("mixstore", {}).get("entity")
-        if owner != self.index.schema.entity:
-            raise self._refused(f"it holds {owner!r}" if owner else "it was not made by mixstore")
-        change = Change(self.index)
-        change.compare(self.index.mapping["properties"], mapping.get("properties", {}), ())
-        if change.problem is not None:
-            raise self._refused(*change.problem)
-        if not change.added and not change.widened:
-            return None
-        return (yield from self._apply(name, change, told.get("settings", {})))
+    def _extend(self, there: Place) -> Steps:
+        change = Change.of(self.index, there)
+        if change.problems:
+            raise self._refused("; ".join(map(str, change.problems)))
+        found = list(differing(self.index, self.settings, there))
+        other = [one for one in found if one.needs_new and not one.tolerated]
+        if other:
+            raise self._refused("; ".join(map(str, other)))
+        if there.name + ONLY not in there.aliases and there.aliases.get(self.index.name, WRITTEN) == WRITTEN:
+            yield aliases(("add", there.name, there.name + ONLY))
+        changed = {one.key: one.value for one in found if not one.needs_new}
+        if changed:
+            yield Request("PUT", f"{there.path}/_settings", dumps(changed), writes=True)
+        if change.added or change.widened:
+            yield from self._apply(there, change)
+        return None
 
-    def _apply(self, name: str, change: Change, settings: Mapping[str, Any]) -> Steps:
+    def _apply(self, there: Place, change: Change) -> Steps:
         wanted = self.index.mapping["properties"]
         yield refreshing(self.index.path)
         answer = yield post(f"{self.index.path}/_count", {"query": {"match_all": {}}})
         defaults: dict[str, Any] = {}
         if answer["count"]:
             for path in change.added:
-                spec = self.index.schema.fields.get(path[0]) if len(path) == 1 else None
-                self._default(path, spec, defaults)
-        lacking = self.index.analysis.get("analyzer", {}).keys() - _analyzers(settings)
-        if lacking:
-            raise self._refused("its settings lack the analyzer of searchable fields", _ANOTHER)
+                self._default(path, defaults)
         properties = {path[0]: wanted[path[0]] for path in (*change.added, *change.widened)}
-        target = f"/{quote(name, safe='')}/_mapping"
-        yield Request("PUT", target, dumps({"properties": properties}), writes=True)
+        yield Request("PUT", f"{there.path}/_mapping", dumps({"properties": properties}), writes=True)
         if answer["count"] and (defaults or change.widened):
             yield from self._fill(defaults, bool(change.widened))
         return None
@@ -110,50 +113,63 @@ class Initialize(Stepwise):
             answer = yield Request("POST", path, dumps({"script": script}), params, writes=True)
             conflicts = bool(answer["version_conflicts"])
 
-    def _default(self, path: tuple[str, ...], spec: FieldSpec | None, defaults: dict[str, Any]) -> None:
+    def _default(self, path: tuple[str, ...], defaults: dict[str, Any]) -> None:
         """What the documents that are there get for a new field, if it is not None."""
-        if path[0] not in self.index.schema.fields:
-            return
-        if spec is None or not spec.has_default or spec.default_factory is not None:
-            if spec is None and self._default_inside(path) is None:
-                return
-            told = ".".join(path)
+        if lacks_default(self.index, path):
             raise self._refused(
-                f"{told!r} is new, and there are documents that have no value for it",
+                f"{'.'.join(path)!r} is new, and there are documents that have no value for it",
                 "give the field a constant default, or make it Optional",
             )
-        if spec.default is not None:
+        spec = self.index.schema.fields.get(path[0])
+        if len(path) == 1 and spec is not None and spec.default is not None:
             encode = self.index.bound.backend.adapter.spec_codec(spec).encode  # type: ignore[attr-defined]
             defaults[path[0]] = spec.default if encode is None else encode(spec.default)
 
-    def _default_inside(self, path: tuple[str, ...]) -> Any:
-        """The default of a field of a nested model; something else than None if it has none."""
-        kind = self.index.schema.fields[path[0]].type
-        for name in path[1:-1]:
-            kind = kind.nested()[name]
-        kind = kind.args[0] if kind.kind != "model" and kind.args else kind
-        info = kind.python.__pydantic_fields__[path[-1]]
-        return ... if info.is_required() or info.default_factory is not None else info.default
-
-    def _refused(self, problem: str, hint: str = _ANOTHER) -> SchemaError:
-        index = self.index
-        return SchemaError(
-            f"{index.name!r} does not fit {index.schema.name}: {problem}", model=index.schema.model, hint=hint
-        )
+    def _refused(self, problem: str, hint: str | None = None) -> SchemaError:
+        again = f"`{command(self.index)}` makes another index and copies the documents, while others read and write"
+        return refused(self.index, problem, hint or again)
 
 
-def _analyzers(settings: Mapping[str, Any]) -> set[str]:
-    return set(settings.get("index", {}).get("analysis", {}).get("analyzer", {}))
+def lacks_default(index: Index, path: tuple[str, ...]) -> bool:
+    """Whether documents that are there can't have a new field, or part of one."""
+    spec = index.schema.fields.get(path[0])
+    if spec is None:
+        return False
+    if len(path) == 1:
+        return not spec.has_default or spec.default_factory is not None
+    kind = spec.type
+    for name in path[1:-1]:
+        kind = kind.nested()[name]
+    kind = kind.args[0] if kind.kind != "model" and kind.args else kind
+    info = kind.python.__pydantic_fields__[path[-1]]
+    return info.is_required() or info.default_factory is not None or info.default is not None
+
+
+class Problem(NamedTuple):
+    """A field whose mapping can't be changed, as it is declared and as it is."""
+
+    field: str
+    declared: str
+    real: str
+
+    def __str__(self) -> str:
+        return f"field {self.field!r} is mapped as {self.real}, the model needs {self.declared}"
 
 
 class Change:
-    """What a mapping lacks: `added` paths, `widened` ones that get a sub-field; `problem` is what can't be changed."""
+    """What a mapping lacks: `added` paths, and `widened` ones that get a sub-field. `problems` can't be changed."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.added: list[tuple[str, ...]] = []
         self.widened: list[tuple[str, ...]] = []
-        self.problem: tuple[str, str] | None = None
+        self.problems: list[Problem] = []
+
+    @classmethod
+    def of(cls, index: Index, there: Place) -> Change:
+        """What must change in an index that is there."""
+        change = cls()
+        change.compare(index.mapping["properties"], there.properties, ())
+        return change
 
     def compare(self, wanted: Mapping[str, Any], there: Mapping[str, Any], within: tuple[str, ...]) -> None:
         """Collect the differences of two `properties`."""
@@ -167,14 +183,13 @@ class Change:
     def _compare_one(self, wanted: dict[str, Any], there: dict[str, Any], path: tuple[str, ...]) -> None:
         fields, known = wanted.pop("fields", {}), there.pop("fields", {})
         inner, inner_known = wanted.pop("properties", {}), there.pop("properties", {})
+        other = [name for name, one in fields.items() if name in known and _plain(one) != _plain(known[name])]
         if wanted != there:
-            self.problem = (
-                f"field {'.'.join(path)!r} is mapped as {_told(there)}, the model needs {_told(wanted)}",
-                f"a changed type needs a new field, or a new index: {_ANOTHER}",
-            )
-        if any(_plain(one) != _plain(known[name]) for name, one in fields.items() if name in known):
-            self.problem = (f"the sub-fields of {'.'.join(path)!r} are of another form", _ANOTHER)
-        if fields.keys() - known.keys():
+            self.problems.append(Problem(".".join(path), mapping_told(wanted), mapping_told(there)))
+        elif other:
+            field = ".".join((*path, other[0]))
+            self.problems.append(Problem(field, mapping_told(fields[other[0]]), mapping_told(known[other[0]])))
+        elif fields.keys() - known.keys():
             self.widened.append(path)
         self.compare(inner, inner_known, path)
 
@@ -187,5 +202,7 @@ def _plain(one: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _told(one: Mapping[str, Any]) -> str:
+def mapping_told(one: Mapping[str, Any]) -> str:
+    """A property in words."""
+    one = {name: value for name, value in one.items() if name not in ("properties", "fields")}
     return ", ".join(f"{name} {value}" for name, value in sorted(one.items())) or "object"

@@ -64,7 +64,7 @@ def words_query(home: Index, search: Search) -> Body:
     fields = {home.words_of(name): boosts.get(name, 1) for name in names}
     if search.mode == "phrase":
         return _match(search.text, fields, type="phrase")
-    if search.mode == "words":
+    if search.mode == "words" and home.analyzers.keys().isdisjoint(names):
         return _match(search.text, fields, type="cross_fields", operator="and")
     if search.mode == "simple":
         options = {"fields": _weighed(fields), "default_operator": "and"}
@@ -78,6 +78,9 @@ def words_query(home: Index, search: Search) -> Body:
     if search.mode == "fuzzy":
         errors = {"fuzziness": "AUTO", "max_expansions": EXPANSIONS}
         return {"bool": {"must": [_match(word, fields, type="best_fields", **errors) for word in sought]}}
+    if search.mode == "words":  # each word by the analyzer of each field
+        how = {"zero_terms_query": "all"}
+        return {"bool": {"must": [_match(word, fields, type="best_fields", **how) for word in sought]}}
     *whole, last = sought
     return {"bool": {"must": [*(_match(word, fields, type="best_fields") for word in whole), _begins(last, fields)]}}
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from mixstore.errors import ValidationError
 from mixstore_backends.opensearch import errors
+from mixstore_backends.opensearch.layout import PENDING
 from mixstore_backends.opensearch.requests import Request, Steps, Stepwise, post
 
 if TYPE_CHECKING:
@@ -18,11 +19,12 @@ IDS_AT_ONCE = 1000
 
 
 class Stored(NamedTuple):
-    """A document as it is, and the place of its last change, on which a write can depend."""
+    """A document as it is, and the place of its last change, on which a write can depend: one of this very index."""
 
     source: Any
     seq_no: int
     primary_term: int
+    place: str
 
 
 class PointRead(Stepwise):
@@ -38,7 +40,7 @@ class PointRead(Stepwise):
         answer = yield Request("GET", f"{self.index.path}/_doc/{quote(self.id, safe='')}", absent=True)
         if "error" in answer:
             raise errors.meaning(errors.failure_of(404, answer["error"]), self.index.name)
-        return [answer["_source"] if answer["found"] else None]
+        return [answer["_source"] if answer["found"] and PENDING not in answer["_source"] else None]
 
 
 class KeysRead(Stepwise):
@@ -52,7 +54,8 @@ class KeysRead(Stepwise):
 
     def steps(self) -> Steps:
         found = yield from look(self.index, [one for one in self.ids if one is not None])
-        return [None if one is None or (told := found[one]) is None else told.source for one in self.ids]
+        told = [None if one is None else found[one] for one in self.ids]
+        return [None if one is None or PENDING in one.source else one.source for one in told]
 
 
 def look(index: Index, ids: Sequence[str]) -> Any:
@@ -65,9 +68,12 @@ def look(index: Index, ids: Sequence[str]) -> Any:
             if "error" in one:
                 status = 404 if one["error"].get("type") == errors.MISSING_INDEX else 500
                 raise errors.meaning(errors.failure_of(status, one["error"]), index.name)
-            there = one["found"]
-            found[one["_id"]] = Stored(one["_source"], one["_seq_no"], one["_primary_term"]) if there else None
+            found[one["_id"]] = _stored(one) if one["found"] else None
     return found
+
+
+def _stored(told: Any) -> Stored:
+    return Stored(told["_source"], told["_seq_no"], told["_primary_term"], told["_index"])
 
 
 def point_read(index: Index, keys: Sequence[KeyValue]) -> Stepwise:

@@ -312,7 +312,12 @@ def access_of(home: Index, where: Where, query: Query) -> dict[str, Any]:
     if query.search is None and OPTION in query.options:
         return {"index": "raw"}
     if query.search is not None:
-        return {"index": ", ".join(query.search.fields or home.schema.searchable)}
+        names = query.search.fields or home.schema.searchable
+        own = [(name, home.analyzers[name]) for name in names if name in home.analyzers]
+        notes = tuple([f"{name!r} is searched by its own analyzer, {analyzer}" for name, analyzer in own])
+        return {"index": ", ".join(names), "notes": notes}
+    if query.index is not None:
+        return {"index": query.index}
     wanted = None
     for term in where.terms:
         name = _sought(term)

@@ -25,6 +25,8 @@ PATIENCE = (0.1, 0.4, 1.6, 6.4)
 """Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
 TOLD = "items.*.status,items.*.error,items.*.get._source"
 """What of the answer is looked at."""
+HELD = (0.02, 0.05, 0.1, *[0.25] * 240)
+"""Seconds to wait, a minute in all, while writes are held: a reindexing is about to put a new index in place."""
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
 Item = tuple[int, str]
@@ -44,9 +46,10 @@ class Bulk(Stepwise):
     def steps(self) -> Steps:
         outcomes: list[Any] = [None] * len(self.tasks)
         pending = list(range(len(self.tasks)))
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                yield Pause(random.uniform(0, 0.004 * 2 ** min(attempt, 6)))
+        attempt, waits, pause = 0, iter(HELD), 0.0
+        while attempt < ATTEMPTS:
+            if pause:
+                yield Pause(pause)
             try:
                 stored = yield from self._looked(pending)
             except BackendError as error:
@@ -62,11 +65,16 @@ class Bulk(Stepwise):
                     ready.append((position, task.lines(found)))
                 outcomes[position] = refused
             told = yield from self._sent(ready)
+            stopped = {position for position, item in told.items() if errors.is_held(item)}
+            held = next(waits, None) if stopped else None
             for position, item in told.items():
-                outcomes[position] = self._outcome(self.tasks[position], item)
+                waits_on = held is not None and position in stopped
+                outcomes[position] = None if waits_on else self._outcome(self.tasks[position], item)
             pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
             if not pending:
                 return outcomes
+            attempt += held is None
+            pause = random.uniform(0, 0.004 * 2 ** min(attempt, 6)) if held is None else held
         return [outcome or self._restless(task) for outcome, task in zip(outcomes, self.tasks, strict=True)]
 
     def _restless(self, task: Task) -> Outcome:

@@ -12,7 +12,8 @@ from typing import Any
 from mixstore.errors import UnsupportedOperationError
 from mixstore.expressions import matcher
 from mixstore.write import REMOVE, Add, Outcome, Write
-from mixstore_backends.opensearch.layout import Index
+from mixstore_backends.opensearch.errors import ONLY
+from mixstore_backends.opensearch.layout import PENDING, Index
 from mixstore_backends.opensearch.points import Stored
 from mixstore_backends.opensearch.values import dumps
 
@@ -59,14 +60,9 @@ class Task:
 
     __slots__ = ("evicts", "id", "index", "looks", "matches", "write")
 
-    def __init__(self, write: Write) -> None:
-        if write.side_writes:
-            raise UnsupportedOperationError(
-                f"{write.bound.schema.name}: OpenSearch writes one document at a time, and this has others beside it",
-                model=write.bound.model,
-                backend=write.bound.backend.backend_name,
-                hint="they need a backend that declares ATOMIC_WRITES",
-            )
+    def __init__(self, write: Write, beside: bool = False) -> None:
+        if write.side_writes and not beside:
+            raise alone(write)
         index: Index = write.bound.native
         self.write = write
         self.index = index
@@ -74,7 +70,7 @@ class Task:
         whole = write.op in ("create", "upsert")
         self.matches = None if write.condition is None or write.op == "create" else matcher(write.condition)
         self.evicts = None if write.evict is None or not whole else matcher(write.evict)
-        self.looks = self.matches is not None
+        self.looks = self.matches is not None or index.guarded
 
     @property
     def only_new(self) -> bool:
@@ -84,7 +80,7 @@ class Task:
     def refused(self, stored: Stored | None) -> Outcome | None:
         """The outcome if what is stored does not allow the write."""
         op = self.write.op
-        if stored is None:
+        if stored is None or (PENDING in stored.source and op in ("update", "delete")):
             return Outcome("missing") if op in ("update", "delete") else None
         if self.counts_as_absent(stored):
             return None
@@ -95,7 +91,9 @@ class Task:
         return None
 
     def counts_as_absent(self, stored: Stored) -> bool:
-        """Whether the document that is in the way is dead."""
+        """Whether the document that is in the way is dead, or only the reserved place of one."""
+        if PENDING in stored.source:
+            return True
         return self.evicts is not None and self.evicts(self.write.bound.values_from_row(stored.source))
 
     def lines(self, stored: Stored | None) -> str:
@@ -103,7 +101,7 @@ class Task:
         write, there = self.write, stored is not None
         on: dict[str, Any] = {"_id": self.id}
         if stored is not None:
-            on.update(if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
+            on.update(_index=stored.place + ONLY, if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
         if write.op == "delete":
             return dumps({"delete": on}) + "\n"
         if write.op == "update":
@@ -112,6 +110,16 @@ class Task:
             return f"{dumps({'update': on})}\n{dumps(partial(self.index, write))}\n"
         verb = "create" if not there and (self.only_new or self.looks) else "index"
         return f"{dumps({verb: on})}\n{dumps(self.index.document(write.record or {}))}\n"
+
+
+def alone(write: Write) -> UnsupportedOperationError:
+    """The error of a write that has others beside it."""
+    return UnsupportedOperationError(
+        f"{write.bound.schema.name}: OpenSearch writes one document at a time, and this has others beside it",
+        model=write.bound.model,
+        backend=write.bound.backend.backend_name,
+        hint="they need a backend that declares ATOMIC_WRITES",
+    )
 
 
 def partial(index: Index, write: Write) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mixstore.cli.matrix import matrix
 from mixstore.cli.moving import copy, export, import_
 from mixstore.cli.new import new_backend, new_extension
 from mixstore.cli.plugins import plugins
+from mixstore.cli.reindex import reindex
 from mixstore.errors import MixstoreError, PluginError
 from mixstore.registry import current
 
@@ -35,6 +36,7 @@ OWN: dict[str, Callable[..., None]] = {
     "new-backend": new_backend,
     "new-extension": new_extension,
     "plugins": plugins,
+    "reindex": reindex,
 }
 
 

@@ -22,6 +22,7 @@ from mixstore import (
     UnsupportedOperationError,
     schema_of,
 )
+from mixstore.extension import ANY_BACKEND
 from mixstore.registry import current
 from mixstore.testing.conformance import Conformance
 from mixstore.testing.support import Call, Use, awaited, paged_rows, refusal
@@ -77,7 +78,13 @@ class ExtensionConformance(Conformance):
     def _lacking(self, backend: Backend) -> list[str]:
         if not backend.runs_extensions:
             return ["extensions"]
-        needs = [need for one in self._declared() for need in one.requires if isinstance(need, Capability)]
+        exact = {one.name for one in self._declared() if one.backend_name == backend.backend_name}
+        meant = [
+            one
+            for one in self._declared()
+            if one.backend_name == (backend.backend_name if one.name in exact else ANY_BACKEND)
+        ]
+        needs = [need for one in meant for need in one.requires if isinstance(need, Capability)]
         return [str(need.name) for need in needs if need not in backend.capabilities]
 
     def _own(self, backend: Backend, model: Any) -> list[BackendExtension]:

@@ -23,7 +23,9 @@ def shown(model: type, **changes: Any) -> Any:
     properties = {**index.mapping["properties"], **changes}
     mapping = {**index.mapping, "properties": {name: one for name, one in properties.items() if one is not None}}
     settings = {"index": {"analysis": index.analysis}}
-    return {f"{index.name}-000001": {"mappings": mapping, "settings": settings}}
+    name = f"{index.name}-000001"
+    aliases = {index.name: {"is_write_index": True}, f"{name}.only": {}}
+    return {name: {"mappings": mapping, "settings": settings, "aliases": aliases}}
 
 
 def test_an_index_is_made_with_its_alias_at_once() -> None:
@@ -31,7 +33,7 @@ def test_an_index_is_made_with_its_alias_at_once() -> None:
     backend.initialize(Todo)
     assert [(sent.method, sent.path) for sent in client.sent] == [("GET", "/app-todo"), ("PUT", "/app-todo-000001")]
     made = client.sent[1].json
-    assert made["aliases"] == {"app-todo": {"is_write_index": True}}
+    assert made["aliases"] == {"app-todo": {"is_write_index": True}, "app-todo-000001.only": {}}
     assert made["settings"]["number_of_shards"] == 3
     assert made["mappings"] == backend.bound(Todo).native.mapping
 

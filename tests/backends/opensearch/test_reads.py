@@ -112,7 +112,7 @@ def test_long_texts_that_are_the_same_as_far_as_they_are_indexed_have_no_order()
 
 
 def test_many_keys_are_one_request_and_one_that_no_document_can_have_is_not_there() -> None:
-    there = {"_id": "a", "found": True, "_seq_no": 1, "_primary_term": 1, "_source": row("a")}
+    there = {"_id": "a", "found": True, "_index": "x-000001", "_seq_no": 1, "_primary_term": 1, "_source": row("a")}
     backend, client = stubbed({"docs": [there, {"_id": "b", "found": False}]})
     assert [one and one["id"] for one in backend.batch_get(Article, ["a", "b", "a"])] == ["a", None, "a"]
     assert client.sent[0].json == {"ids": ["a", "b"]}

@@ -45,7 +45,8 @@ def written(
 
 
 def found(id: str, seq_no: int = 7, **source: Any) -> dict[str, Any]:
-    there = {"_id": id, "found": True, "_seq_no": seq_no, "_primary_term": 1, "_source": record(id=id, **source)}
+    place = {"_index": "x-000001", "_seq_no": seq_no, "_primary_term": 1}
+    there = {"_id": id, "found": True, **place, "_source": record(id=id, **source)}
     return {"docs": [there]}
 
 
@@ -141,6 +142,7 @@ def test_an_update_or_delete_of_what_is_not_there_is_missing() -> None:
     assert outcomes == ["missing", "missing"]
 
 
+ON = {"_index": "x-000001.only"}
 FIVE = Compare(("stars",), "eq", 5)
 
 
@@ -151,7 +153,9 @@ def test_a_condition_is_looked_at_and_then_written_on_that_very_document() -> No
     )
     assert outcomes == ["ok"]
     assert client.sent[0].path == "/article/_mget"
-    assert client.sent[1].lines[0] == {"update": {"_id": "a", "if_seq_no": 7, "if_primary_term": 1}}
+    assert client.sent[1].lines[0] == {
+        "update": {"_id": "a", "_index": "x-000001.only", "if_seq_no": 7, "if_primary_term": 1}
+    }
 
 
 def test_a_condition_that_does_not_hold_writes_nothing() -> None:
@@ -200,7 +204,7 @@ def test_a_dead_document_in_the_way_is_replaced_and_a_live_one_is_not() -> None:
         (outcome,) = backend.execute(backend.compile_writes(bound, [write]))
         assert outcome.status == expected
         if stars == 5:
-            assert client.sent[2].lines[0] == {"index": {"_id": "a", "if_seq_no": 3, "if_primary_term": 1}}
+            assert client.sent[2].lines[0] == {"index": {"_id": "a", **ON, "if_seq_no": 3, "if_primary_term": 1}}
 
 
 def test_an_upsert_that_asks_for_no_row_tells_of_one() -> None:
