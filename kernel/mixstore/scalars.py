@@ -141,7 +141,7 @@ def _to_timedelta(number: Any) -> timedelta:
 
 def decimal_text(value: Any) -> str:
     """Canonical digits: no exponent, no trailing zeros, '0' for every zero; never rounded."""
-    if type(value) is Decimal and _is_canonical(text := str(value)):
+    if type(value) is Decimal and is_canonical(text := str(value)):
         return text
     if not isinstance(value, Decimal):
         if type(value) is not int:
@@ -165,8 +165,8 @@ def _to_decimal(text: Any) -> Decimal:
     return Decimal(text)
 
 
-def _is_canonical(text: str) -> bool:
-    """Whether the usual text of a Decimal can be seen to be canonical; False leaves it to the full check."""
+def is_canonical(text: str) -> bool:
+    """Whether a text of a Decimal can be seen to be canonical; False leaves it to the full check."""
     if len(text) > DECIMAL_DIGITS:
         return False
     return text.isdigit() or (text[-1] in "123456789" and "E" not in text and "N" not in text)
@@ -174,7 +174,7 @@ def _is_canonical(text: str) -> bool:
 
 def canonical_decimal(value: Any) -> Decimal:
     """The same number in the form that every store gives back (1.50 becomes 1.5)."""
-    if type(value) is Decimal and _is_canonical(str(value)):
+    if type(value) is Decimal and is_canonical(str(value)):
         return value
     return Decimal(decimal_text(value))
 
@@ -189,7 +189,7 @@ def real(value: Any) -> float:
     return number
 
 
-def _to_float(number: Any) -> float:
+def to_float(number: Any) -> float:
     if type(number) is int:
         try:
             return float(number)
@@ -215,7 +215,7 @@ def _float_json(value: Any) -> float | str:
 def _float_from_json(number: Any) -> float:
     if number == "inf" or number == "-inf":
         return float(number)
-    return _to_float(number)
+    return to_float(number)
 
 
 def _bytes_json(value: Any) -> str:
@@ -274,7 +274,7 @@ _PLAIN: dict[str, Codec] = {
     "int": Codec(None, _exactly(int, "an int")),
     "bool": Codec(None, _exactly(bool, "true or false")),
     "bytes": Codec(None, _exactly(bytes, "bytes")),
-    "float": Codec(real, _to_float),
+    "float": Codec(real, to_float),
     "decimal": Codec(decimal_text, _to_decimal),
     "datetime": Codec(datetime_text, _to_datetime),
     "date": Codec(_date_text, _to_date),
