@@ -5,19 +5,16 @@ Both talk to a server on loopback that answers with bytes which are ready; only 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.session import Session
 from measuring import Line, Side, compare
 from people import Row, row
+from stub import serving
 
 from mixstore import Field, Model
 from mixstore_backends.dynamodb import DynamoDBAdapter, DynamoDBBackend
@@ -224,14 +221,8 @@ def answering(items: Sequence[Item]) -> Iterator[str]:
         "BatchWriteItem": {"UnprocessedItems": {}},
         "DescribeTable": {"Table": {"TableName": TABLE, "TableStatus": "ACTIVE"}},
     }
-    command = [sys.executable, str(Path(__file__).with_name("stub.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps({operation: json.dumps(body) for operation, body in ready.items()}) + "\n")
-        server.stdin.flush()
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        server.stdin.close()
+    with serving(ready) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def hundred() -> list[Row]:
