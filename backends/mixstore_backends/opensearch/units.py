@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from mixstore_backends.opensearch.layout import Index
 
 ITEMS_AT_ONCE = 1000
-CHARACTERS_AT_ONCE = 5_000_000
+BYTES_AT_ONCE = 5_000_000
 """The engine takes requests of up to 100 MB; smaller ones are faster, and leave room for others."""
 ATTEMPTS = 16
 """How often a write is tried whose document changes between the look and the write."""
 PATIENCE = (0.1, 0.4, 1.6, 6.4)
 """Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
 TOLD = "items.*.status,items.*.error,items.*.get._source"
-"""What of the answer is looked at."""
+"""What of the answer is looked at; an answer to a few writes is short, and its URL is looked at letter by letter."""
+FEW = 4
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
-Item = tuple[int, str]
+Item = tuple[int, bytes]
 """The position of a write, and its lines."""
 
 
@@ -114,10 +115,11 @@ class Bulk(Stepwise):
 
     def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:
         for seconds in (*PATIENCE, None):
-            body = "".join([lines for _, lines in chunk])
-            params = (("refresh", refresh), ("require_alias", "true"), ("filter_path", TOLD))
+            body = b"".join([lines for _, lines in chunk]).decode()
+            params = [("refresh", refresh), ("require_alias", "true")]
+            params += [("filter_path", TOLD)] if len(chunk) > FEW else []
             try:
-                answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
+                answer = yield Request("POST", f"{self.index.path}/_bulk", body, tuple(params), writes=True, lines=True)
             except ThrottledError:
                 if seconds is None:
                     raise
@@ -173,7 +175,7 @@ def _chunks(ready: list[Item]) -> Iterator[list[Item]]:
     chunk: list[Item] = []
     size = 0
     for item in ready:
-        if chunk and (len(chunk) == ITEMS_AT_ONCE or size + len(item[1]) > CHARACTERS_AT_ONCE):
+        if chunk and (len(chunk) == ITEMS_AT_ONCE or size + len(item[1]) > BYTES_AT_ONCE):
             yield chunk
             chunk, size = [], 0
         chunk.append(item)

@@ -174,12 +174,17 @@ def _without_negative_zero(value: Any) -> Any:
 # -- JSON ------------------------------------------------------------------------------------------------------------
 
 
+def encoded(value: Any) -> bytes:
+    """The JSON of JSON values, in UTF-8."""
+    try:
+        return to_json(value)
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
 def dumps(value: Any) -> str:
     """The JSON text of JSON values."""
-    try:
-        return to_json(value).decode()
-    except ValueError:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return encoded(value).decode()
 
 
 def loads(found: str) -> Any:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 import pytest
 from botocore.config import Config
@@ -16,71 +12,12 @@ from botocore.session import Session
 
 from mixstore import BackendTimeoutError, BackendUnavailableError, ConfigurationError, Field, Model
 from mixstore_backends.dynamodb import DynamoDBBackend
-
-CLOSE = b""
-"""In a script: hang up."""
-SILENCE = "silence"
+from tests.backends.shared.scripted import CLOSE, SILENCE, Scripted, answer, scripted
 
 
 class Thing(Model):
     id: str = Field(primary_key=True)
     text: str = ""
-
-
-@dataclass
-class Scripted:
-    """A server that answers each request with the next entry of its script, in pieces; `came` are the requests."""
-
-    address: str = ""
-    script: list[list[Any]] = field(default_factory=list)
-    came: list[bytes] = field(default_factory=list)
-    connections: int = 0
-    hung_up: threading.Event = field(default_factory=threading.Event)
-
-    def serve(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._use, args=(connection,), daemon=True).start()
-
-    def _use(self, connection: socket.socket) -> None:
-        with connection:
-            self._talk(connection)
-        self.hung_up.set()
-
-    def _talk(self, connection: socket.socket) -> None:
-        while (request := _one_request(connection)) and self.script:
-            self.came.append(request)
-            for piece in self.script.pop(0):
-                if piece == SILENCE:
-                    connection.recv(1)
-                if piece in (CLOSE, SILENCE):
-                    return
-                connection.sendall(piece)
-
-
-def _one_request(connection: socket.socket) -> bytes:
-    got = b""
-    while b"\r\n\r\n" not in got:
-        part = connection.recv(65536)
-        if not part:
-            return b""
-        got += part
-    head, _, body = got.partition(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-    )
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-def answer(body: bytes, *more: str, status: str = "200 OK") -> bytes:
-    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"x-amz-crc32: {crc32(body)}", *more]
-    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def item(text: str = "") -> bytes:
@@ -90,14 +27,8 @@ def item(text: str = "") -> bytes:
 
 @pytest.fixture
 def server() -> Iterator[Scripted]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    made = Scripted(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    thread = threading.Thread(target=made.serve, args=(listener,), daemon=True)
-    thread.start()
-    yield made
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(5)
+    with scripted() as made:
+        yield made
 
 
 @pytest.fixture
