@@ -20,6 +20,18 @@ _known: WeakKeyDictionary[type[BaseModel], dict[str, Callable[[Any], Any]]] = We
 """The validators of the fields of nested models, made when one is first looked into."""
 
 
+def fitting(validators: Mapping[str, Callable[[Any], Any]]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether each validator gives back its value as it is: one expression, with no loop. False: look at each.
+
+    The text holds nothing but `repr()` of names, and names made here.
+    """
+    names = {f"f{position}": validator for position, validator in enumerate(validators.values())}
+    same = " and ".join([f"{f}(v := d[{name!r}]) is v" for f, name in zip(names, validators, strict=True)])
+    lines = ["def fits(d):", " try:", f"  return {same}", " except Exception:", "  return False", ""]
+    exec(compile("\n".join(lines), "<mixstore fits>", "exec"), names)  # noqa: S102
+    return names["fits"]
+
+
 def differs(new: Any, old: Any) -> bool:
     """Whether two stored values are not the same; True is not 1."""
     return new is not old and (new != old or type(new) is not type(old))
@@ -55,6 +67,8 @@ def check_fields(
         record = bound.encode(instance)
     except ValidationError:
         record = None
+    if old is None and record is not None and bound.schema.fits(values):
+        return record, {}, list(bound.names)
     changed = _suspects(bound, values, record, old)
     fixed = _fixed(bound, changed, values, trusted or {})
     if record is None or fixed:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
-from mixstore import codecs, types
+from mixstore import checking, codecs, types
 from mixstore.definition import Definition
 from mixstore.errors import ConfigurationError, SchemaError, nearest
 from mixstore.expressions import Order
@@ -162,6 +162,13 @@ class ModelSchema:
         ready = len(parts) > 1 and all(part.python in READY for part in parts)
         self.ready_key: tuple[type[Any], ...] = tuple([part.python for part in parts]) if ready else ()
         """The types of the parts of a key that needs no look if it has just these; empty for other keys."""
+
+    @cached_property
+    def fits(self) -> Callable[[Mapping[str, Any]], bool]:
+        """Whether values are plainly right: each as its annotation and constraints have it. False: look at each."""
+        if not all(spec.type.scalar for spec in self.fields.values()):
+            return lambda values: False
+        return checking.fitting({name: spec.validator for name, spec in self.fields.items()})
 
     def _parts(self) -> int:
         if self.template is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from mixstore import codecs
+from mixstore import codecs, shortcuts
 from mixstore.codecs import Codec
 from mixstore.scalars import canonical_decimal, is_canonical
 from mixstore.scalars import real as nan_refused
@@ -173,7 +173,7 @@ def checked(value: Any, depth: int = 0) -> Any:
     return value
 
 
-codecs.PASSES.update(
+shortcuts.PASSES.update(
     {
         text: "type(v) is str and v.isascii()",
         integer: f"type(v) is int and {-_LARGEST_QUICK} < v < {_LARGEST_QUICK}",

@@ -125,8 +125,10 @@ class Bulk(Stepwise):
                     raise
                 yield Pause(seconds)
                 continue
-            items = [next(iter(item.values())) for item in answer["items"]]
+            items = [item for one in answer["items"] for item in one.values()]
             told.update({position: item for (position, _), item in zip(chunk, items, strict=True)})
+            if all(item["status"] < 300 for item in items):
+                return
             chunk = [one for one, item in zip(chunk, items, strict=True) if _had_no_room(item)]
             if not chunk or seconds is None:
                 return
@@ -134,6 +136,8 @@ class Bulk(Stepwise):
 
     def _outcome(self, task: Task, item: Any) -> Outcome | None:
         """What became of a write; None: it met another one, and has to be tried again."""
+        if type(item) is dict and item["status"] < 300 and not task.write.changes:
+            return OK
         if isinstance(item, MixstoreError):
             return Outcome("failed", error=item)
         status, error = item["status"], item.get("error")

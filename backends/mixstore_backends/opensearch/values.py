@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from mixstore import codecs, scalars
+from mixstore import codecs, scalars, shortcuts
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
 
@@ -131,7 +131,7 @@ def real(value: Any) -> Any:
     return _positive_zero(number if math.isfinite(number) else str(number))
 
 
-codecs.PASSES.update(
+shortcuts.PASSES.update(
     {
         text: "type(v) is str and v.isascii()",
         term: f"type(v) is str and v.isascii() and len(v) <= {TERM_BYTES}",
