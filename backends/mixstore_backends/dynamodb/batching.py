@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import AccessDeniedError, BackendError, BackendUnavailableError, ValidationError
@@ -145,11 +145,11 @@ class Each(Plan):
         return (yield from one_by_one(transport, self.plans))
 
 
-def batch_of(table: Table, writes: Sequence[Write]) -> Plan:
-    """The plan of writes that each stand for themselves."""
+def batch_of(table: Table, writes: Sequence[Write], others: Iterable[Table]) -> Plan:
+    """The plan of writes that each stand for themselves. others: the tables of other models, in the same one."""
     if len(writes) == 1:
         return plan_of(writes)
-    if not table.guarded and all(_replaces(write) for write in writes):
+    if table.is_alone(others) and all(_replaces(write) for write in writes):
         return Puts(table, writes)
     if all(write.op == "create" for write in writes):
         return Creates(writes)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import SchemaError, ValidationError
 from mixstore.keyranges import KeyShape
 from mixstore.templates import Template
+from mixstore_backends.dynamodb.heads import Heads, head_of
 from mixstore_backends.dynamodb.values import field_codec, form_of
 from mixstore_backends.dynamodb.wire import MARKS, Wire, to_wire
 
@@ -49,6 +50,8 @@ class Keying:
     constant: str | None = None
     as_it_is: bool = False
     """Whether a part that is a `str` is a key attribute as it is."""
+    heads: Heads = ()
+    """How partition text and sort text begin; empty for keys that no templates make."""
     head: str = ""
     """What all partition keys of the model start with, and of no other model."""
 
@@ -123,6 +126,9 @@ class RenderedKeying(Keying):
         self.types = ("S",) * len(self.attributes)
         self.shape = schema.key_shape
         self.as_it_is = self.constant is None
+        if schema.template is not None:
+            sort = schema.template.sort or constant
+            self.heads = (head_of(schema.template.partition), *([] if sort is None else [head_of(sort)]))
 
     def parts(self, key: KeyValue) -> tuple[Any, ...]:
         return key if self.constant is None else (*key, self.constant)
@@ -144,6 +150,7 @@ class FieldKeying(Keying):
             types = {name: spec.type for name, spec in schema.fields.items()}
             self.shape = KeyShape(templates[0], templates[1] if rest else None, types)
         self.constant = None if rest else METADATA
+        self.heads = (head_of(templates[0]), head_of(templates[1] if rest else METADATA))
         self._templates = templates
         self._names = schema.key_fields
 
