@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -54,7 +54,7 @@ def alike(new: Any, old: Any) -> bool:
 
 def check_fields(
     bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], dict[str, Any], Sequence[str]]:
     """(record, values, names): the record of an instance whose changed fields fit their annotation and constraints, the
     values that these became by that, and the names of the changed fields.
 
@@ -68,7 +68,7 @@ def check_fields(
     except ValidationError:
         record = None
     if old is None and record is not None and bound.schema.fits(values):
-        return record, {}, list(bound.names)
+        return record, {}, bound.names
     changed = _suspects(bound, values, record, old)
     fixed = _fixed(bound, changed, values, trusted or {})
     if record is None or fixed:

@@ -35,6 +35,11 @@ SHORTCUTS: dict[Function, tuple[str, str]] = {
         "type(v) is datetime and v.tzinfo is utc",
         f"{scalars.MOMENT!r} % (v.year, v.month, v.day, v.hour, v.minute, v.second, v.microsecond)",
     ),
+    scalars.decimal_text: (
+        f"type(v) is Decimal and len(t := str(v)) <= {scalars.DECIMAL_DIGITS} and "
+        "(t.isdigit() or t[-1] in '123456789' and 'E' not in t and 'N' not in t)",
+        "t",
+    ),
 }
 """(test, expression): what a function makes of its argument where the test holds."""
 if scalars.READS_Z:

@@ -11,7 +11,7 @@ from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
 from mixstore_backends.opensearch.requests import LAZY, Pause, Request, Steps, Stepwise, refreshing
-from mixstore_backends.opensearch.writes import Task
+from mixstore_backends.opensearch.writes import Task, replaces, replacing
 
 if TYPE_CHECKING:
     from mixstore_backends.opensearch.layout import Index
@@ -35,17 +35,31 @@ Item = tuple[int, bytes]
 class Bulk(Stepwise):
     """Writes of one model, each atomic by itself. refresh: "wait_for", "true", "false" or "lazy"."""
 
-    __slots__ = ("index", "refresh", "tasks")
+    __slots__ = ("index", "plain", "refresh", "tasks", "writes")
 
     def __init__(self, index: Index, writes: Sequence[Write], refresh: str) -> None:
         self.index = index
         self.refresh = refresh
-        self.tasks = [Task(write) for write in writes]
+        self.writes = writes
+        self.plain = [replacing(index, write) for write in writes] if all(map(replaces, writes)) else None
+        """The lines of writes that happen whatever is there; None if some do not."""
+        self.tasks = [] if self.plain is not None else [Task(write) for write in writes]
 
     def steps(self) -> Steps:
-        outcomes: list[Any] = [None] * len(self.tasks)
-        pending = list(range(len(self.tasks)))
-        for attempt in range(ATTEMPTS):
+        outcomes: list[Any] = [None] * len(self.writes)
+        if self.plain is not None:
+            told = yield from self._sent(list(enumerate(self.plain)))
+            if all(type(item) is dict and item["status"] < 300 for item in told.values()):
+                return [OK] * len(outcomes)
+            self.tasks = [Task(write) for write in self.writes]
+            for position, item in told.items():
+                outcomes[position] = self._outcome(self.tasks[position], item)
+        return (yield from self._settled(outcomes))
+
+    def _settled(self, outcomes: list[Any]) -> Steps:
+        """The outcomes, once those are known that are None."""
+        pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
+        for attempt in range(ATTEMPTS if pending else 0):
             if attempt:
                 yield Pause(random.uniform(0, 0.004 * 2 ** min(attempt, 6)))
             try:
@@ -94,7 +108,7 @@ class Bulk(Stepwise):
             try:
                 yield from self._one(chunk, self.refresh if at_once else "false", told)
             except BackendError as error:
-                if len(chunk) == len(self.tasks):
+                if len(chunk) == len(self.writes):
                     raise
                 rest = _not_tried(error)
                 told.update({position: rest for later in chunks[number + 1 :] for position, _ in later})

@@ -115,6 +115,23 @@ class Task:
         return b"%b}}\n%b\n" % (head, encoded(body))
 
 
+def replaces(write: Write) -> bool:
+    """Whether a write puts a whole document there, whatever there is."""
+    return (
+        write.op == "upsert"
+        and write.condition is None
+        and write.evict is None
+        and not write.absent
+        and not write.side_writes
+    )
+
+
+def replacing(index: Index, write: Write) -> bytes:
+    """The lines of a write that `replaces`."""
+    document = encoded(index.document(write.record or {}))
+    return b'{"index":{"_id":%b}}\n%b\n' % (encoded(index.id_of(write.key)), document)
+
+
 def partial(index: Index, write: Write) -> dict[str, Any]:
     """The body of an update: just what changes. Objects are replaced by a script, since a partial document merges."""
     changes: Mapping[str, Any] = write.changes or {}
