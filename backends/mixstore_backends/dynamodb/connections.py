@@ -29,7 +29,7 @@ class Connections:
         pool = self._pools.get(request.url)
         sent = message("POST", "/", host, request.headers.items(), request.body)
         connection = None if pool is None or sent is None else self._open_one(request.url, pool)
-        if connection is None:
+        if connection is None or pool is None or sent is None:
             answer = self._session.send(request)
             if pool is None:
                 self._remember(request.url)

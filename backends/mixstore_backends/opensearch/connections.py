@@ -19,6 +19,8 @@ from urllib3.exceptions import ClosedPoolError
 
 from mixstore.exchange import FAILURES, Answer, exchange, message
 
+_Logged = tuple[str, str, str, bytes | None]
+"""Method, URL, path and body."""
 _USUAL = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 
@@ -58,7 +60,7 @@ class Connection(Urllib3HttpConnection):
             pool._put_conn(connection)
         return self._told(answer, text, ignore, told, time.time() - start)
 
-    def _told(self, answer: Answer, text: str, ignore: Collection[int], told: Any, seconds: float) -> Any:
+    def _told(self, answer: Answer, text: str, ignore: Collection[int], told: _Logged, seconds: float) -> Any:
         status = answer.status
         if "warning" in answer.headers:
             self._raise_warnings([answer.headers["warning"]])

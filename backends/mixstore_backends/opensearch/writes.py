@@ -101,7 +101,7 @@ class Task:
     def lines(self, stored: Stored | None) -> bytes:
         """The lines of this write; on the document that was looked at, if there was one."""
         write, there = self.write, stored is not None
-        verb = write.op if write.op in ("delete", "update") else "index"
+        verb: str = write.op if write.op in ("delete", "update") else "index"
         if verb == "index" and not there and (self.only_new or self.looks):
             verb = "create"
         head = b'{"%b":{"_id":%b' % (verb.encode(), encoded(self.id))
