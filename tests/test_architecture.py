@@ -43,8 +43,8 @@ EXTENSION_EXTRAS = {
     "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
-    "dynamodb": {"aiobotocore", "boto3", "botocore"},
-    "opensearch": {"opensearchpy"},
+    "dynamodb": {"aiobotocore", "boto3", "botocore", "urllib3"},
+    "opensearch": {"opensearchpy", "urllib3"},
     "sqlite": {"sqlite3"},
 }
 LOADED_ON_DEMAND = (
