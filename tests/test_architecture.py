@@ -43,8 +43,8 @@ EXTENSION_EXTRAS = {
     "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
-    "dynamodb": {"aiobotocore", "boto3", "botocore"},
-    "opensearch": {"opensearchpy", "botocore"},  # botocore signs for Amazon OpenSearch Service
+    "dynamodb": {"aiobotocore", "boto3", "botocore", "urllib3"},
+    "opensearch": {"opensearchpy", "botocore", "urllib3"},  # botocore signs for Amazon OpenSearch Service
     "sqlite": {"sqlite3"},
 }
 LOADED_ON_DEMAND = (

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from mixstore.codecs import PASSES, PASSES_NAMES, Codec
+from mixstore import shortcuts
+from mixstore.codecs import Codec
 from mixstore.envelopes import Envelope
 from mixstore.errors import CorruptRecordError, ValidationError
 from mixstore.indexes import index_keys
@@ -150,7 +151,7 @@ def straight_line(
     raised; `whole` says that a `d` with as many entries holds just these fields, so that it can be copied.
     The text holds nothing but `repr()` of names, positions and names made here: no value of a user's ever gets in.
     """
-    namespace: dict[str, Any] = {"otherwise": otherwise, **PASSES_NAMES}
+    namespace: dict[str, Any] = {"otherwise": otherwise, **shortcuts.NAMES}
     items = []
     for position, (field, source) in enumerate(sources.items()):
         function = functions[field]
@@ -158,8 +159,7 @@ def straight_line(
             items.append(f"{field!r}: {source}")
         else:
             namespace[f"f{position}"] = function
-            passes = f"v if {PASSES[function]} else " if function in PASSES else ""
-            items.append(f"{field!r}: None if (v := {source}) is None else {passes}f{position}(v)")
+            items.append(f"{field!r}: None if (v := {source}) is None else {shortcuts.said(function, position)}")
     made = f"{{{', '.join(items)}}}"
     if whole:
         changed = [item for item, field in zip(items, sources, strict=True) if functions[field] is not None]

@@ -264,11 +264,11 @@ class Bound:
         return instance
 
     def load_all(self, rows: list[Any]) -> list[Any]:
-        """Instances of many rows."""
+        """Instances of many rows; None for one that is not there."""
         if self.after_load:
-            return [self.load(row) for row in rows]
+            return [None if row is None else self.load(row) for row in rows]
         construct, values_from_row = self.construct, self.values_from_row
-        return [construct(values_from_row(row), (self, row, None, None)) for row in rows]
+        return [None if row is None else construct(values_from_row(row), (self, row, None, None)) for row in rows]
 
     def values_of(self, instance: Any) -> dict[str, Any]:
         """The python values of an instance, by field; mutable ones are copies."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 _known: WeakKeyDictionary[type[BaseModel], dict[str, Callable[[Any], Any]]] = WeakKeyDictionary()
 """The validators of the fields of nested models, made when one is first looked into."""
+
+
+def fitting(validators: Mapping[str, Callable[[Any], Any]]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether each validator gives back its value as it is: one expression, with no loop. False: look at each.
+
+    The text holds nothing but `repr()` of names, and names made here.
+    """
+    names = {f"f{position}": validator for position, validator in enumerate(validators.values())}
+    same = " and ".join([f"{f}(v := d[{name!r}]) is v" for f, name in zip(names, validators, strict=True)])
+    lines = ["def fits(d):", " try:", f"  return {same}", " except Exception:", "  return False", ""]
+    exec(compile("\n".join(lines), "<mixstore fits>", "exec"), names)  # noqa: S102
+    return names["fits"]
 
 
 def differs(new: Any, old: Any) -> bool:
@@ -42,7 +54,7 @@ def alike(new: Any, old: Any) -> bool:
 
 def check_fields(
     bound: Bound, instance: Any, old: Mapping[str, Any] | None, trusted: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], dict[str, Any], Sequence[str]]:
     """(record, values, names): the record of an instance whose changed fields fit their annotation and constraints, the
     values that these became by that, and the names of the changed fields.
 
@@ -55,6 +67,8 @@ def check_fields(
         record = bound.encode(instance)
     except ValidationError:
         record = None
+    if old is None and record is not None and bound.schema.fits(values):
+        return record, {}, bound.names
     changed = _suspects(bound, values, record, old)
     fixed = _fixed(bound, changed, values, trusted or {})
     if record is None or fixed:

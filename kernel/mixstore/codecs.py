@@ -7,7 +7,6 @@ jsonable    anything -> JSON values: a document
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timezone
 from typing import TYPE_CHECKING
 
 from mixstore import containers, nested
@@ -38,14 +37,6 @@ _COPIED = {
     "date": Codec(exact_date, None),
     "time": Codec(naive_time, None),
 }
-PASSES = {
-    real: "type(v) is float and v == v",
-    in_utc: "type(v) is datetime and v.tzinfo is utc",
-    exact_date: "type(v) is date",
-    naive_time: "type(v) is time and v.tzinfo is None",
-}
-"""The test under which a function gives back its argument `v`, for generated code to spare the call."""
-PASSES_NAMES = {"datetime": datetime, "date": date, "time": time, "utc": timezone.utc}
 
 
 def copier(described: FieldType) -> Codec:

@@ -52,11 +52,23 @@ def _coerced(schema: ModelSchema, filters: Mapping[str, Any]) -> dict[str, Any]:
     return coerced
 
 
+def _is_ready(key: tuple[Any, ...], kinds: tuple[type[Any], ...]) -> bool:
+    """Whether a key has just these types, so that there is nothing to coerce; text in ASCII can always be stored."""
+    if len(key) != len(kinds):
+        return False
+    for value, kind in zip(key, kinds, strict=True):
+        if type(value) is not kind or (kind is str and not value.isascii()):
+            return False
+    return True
+
+
 def key_of(bound: Bound, key: Any) -> KeyValue:
     """The key that a caller gives, checked and coerced to the types of its fields."""
     schema = bound.schema
     if type(key) is str and schema.text_key:
         return (key,)
+    if type(key) is tuple and schema.ready_key and _is_ready(key, schema.ready_key):
+        return key
     filters = _coerced(schema, key_filters(schema, key))
     try:
         found = bound.key_from(filters)
@@ -160,6 +172,8 @@ def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
     if not wanted:
         return []
     rows = yield _point(bound, *wanted)
+    if bound.point_filter is None:
+        return bound.load_all(rows)
     pairs = zip(rows, _seen(bound, rows), strict=True)
     return [None if values is None else bound.load(row, None, values) for row, values in pairs]
 

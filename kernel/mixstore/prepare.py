@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -319,7 +319,7 @@ def _derived(
     old: Mapping[str, Any] | None,
     loaded: Mapping[str, Any] | None,
     key: KeyValue | None,
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], dict[str, Any], Sequence[str]]:
     """What `check_fields` tells of the candidate, once the fields that follow from others have been made."""
     checked = dict(candidate.__dict__)
     for name, (extension, make) in bound.chain.derived.items():

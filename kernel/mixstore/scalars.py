@@ -27,8 +27,8 @@ DECIMAL_DIGITS = 4300
 """Decimals that take more digits written out are refused: Python's own limit for the text of an int."""
 
 _UTC = timezone.utc
-_MOMENT = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"
-_READS_Z = sys.version_info >= (3, 11)
+MOMENT = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"
+READS_Z = sys.version_info >= (3, 11)
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 IP_ANY: dict[str, tuple[Function, tuple[type, ...]]] = {
@@ -78,13 +78,13 @@ def datetime_text(value: datetime) -> str:
     """'YYYY-MM-DDTHH:MM:SS.ffffffZ' in UTC: fixed width, so that text order is time order."""
     # isoformat() asks the time zone for its offset, which takes longer than all the rest.
     m = value if type(value) is datetime and value.tzinfo is _UTC else in_utc(value)
-    return _MOMENT % (m.year, m.month, m.day, m.hour, m.minute, m.second, m.microsecond)
+    return MOMENT % (m.year, m.month, m.day, m.hour, m.minute, m.second, m.microsecond)
 
 
-def _to_datetime(text: Any) -> datetime:
+def to_datetime(text: Any) -> datetime:
     if type(text) is not str or len(text) != 27 or text[26] != "Z" or text[10] != "T" or text[19] != ".":
         raise wrong("'YYYY-MM-DDTHH:MM:SS.ffffffZ'", text)
-    return datetime.fromisoformat(text if _READS_Z else text[:26] + "+00:00")
+    return datetime.fromisoformat(text if READS_Z else text[:26] + "+00:00")
 
 
 def exact_date(value: Any) -> date:
@@ -94,11 +94,11 @@ def exact_date(value: Any) -> date:
     return value
 
 
-def _date_text(value: Any) -> str:
+def date_text(value: Any) -> str:
     return date.isoformat(exact_date(value))
 
 
-def _to_date(text: Any) -> date:
+def to_date(text: Any) -> date:
     if type(text) is not str or len(text) != 10 or text[4] != "-" or text[7] != "-":
         raise wrong("'YYYY-MM-DD'", text)
     return date.fromisoformat(text)
@@ -141,7 +141,7 @@ def _to_timedelta(number: Any) -> timedelta:
 
 def decimal_text(value: Any) -> str:
     """Canonical digits: no exponent, no trailing zeros, '0' for every zero; never rounded."""
-    if type(value) is Decimal and _is_canonical(text := str(value)):
+    if type(value) is Decimal and is_canonical(text := str(value)):
         return text
     if not isinstance(value, Decimal):
         if type(value) is not int:
@@ -165,8 +165,8 @@ def _to_decimal(text: Any) -> Decimal:
     return Decimal(text)
 
 
-def _is_canonical(text: str) -> bool:
-    """Whether the usual text of a Decimal can be seen to be canonical; False leaves it to the full check."""
+def is_canonical(text: str) -> bool:
+    """Whether a text of a Decimal can be seen to be canonical; False leaves it to the full check."""
     if len(text) > DECIMAL_DIGITS:
         return False
     return text.isdigit() or (text[-1] in "123456789" and "E" not in text and "N" not in text)
@@ -174,7 +174,7 @@ def _is_canonical(text: str) -> bool:
 
 def canonical_decimal(value: Any) -> Decimal:
     """The same number in the form that every store gives back (1.50 becomes 1.5)."""
-    if type(value) is Decimal and _is_canonical(str(value)):
+    if type(value) is Decimal and is_canonical(str(value)):
         return value
     return Decimal(decimal_text(value))
 
@@ -189,7 +189,7 @@ def real(value: Any) -> float:
     return number
 
 
-def _to_float(number: Any) -> float:
+def to_float(number: Any) -> float:
     if type(number) is int:
         try:
             return float(number)
@@ -212,10 +212,10 @@ def _float_json(value: Any) -> float | str:
     return number if math.isfinite(number) else str(number)
 
 
-def _float_from_json(number: Any) -> float:
+def float_from_json(number: Any) -> float:
     if number == "inf" or number == "-inf":
         return float(number)
-    return _to_float(number)
+    return to_float(number)
 
 
 def _bytes_json(value: Any) -> str:
@@ -269,21 +269,21 @@ def _of_text(make: Function) -> Function:
     return decode
 
 
-_PLAIN: dict[str, Codec] = {
+PLAIN: dict[str, Codec] = {
     "str": Codec(None, _exactly(str, "text")),
     "int": Codec(None, _exactly(int, "an int")),
     "bool": Codec(None, _exactly(bool, "true or false")),
     "bytes": Codec(None, _exactly(bytes, "bytes")),
-    "float": Codec(real, _to_float),
+    "float": Codec(real, to_float),
     "decimal": Codec(decimal_text, _to_decimal),
-    "datetime": Codec(datetime_text, _to_datetime),
-    "date": Codec(_date_text, _to_date),
+    "datetime": Codec(datetime_text, to_datetime),
+    "date": Codec(date_text, to_date),
     "time": Codec(_time_text, _to_time),
     "timedelta": Codec(microseconds, _to_timedelta),
     "uuid": Codec(_uuid_text, _to_uuid),
 }
 _JSON: dict[str, Codec] = {
-    "float": Codec(_float_json, _float_from_json),
+    "float": Codec(_float_json, float_from_json),
     "bytes": Codec(_bytes_json, _bytes_from_json),
 }
 
@@ -294,12 +294,12 @@ def primitive(described: FieldType) -> Codec:
     Decimals, dates and times become text, datetimes UTC text of fixed width, timedeltas whole microseconds,
     enums and literals their values. SchemaError for a kind that is not scalar.
     """
-    return _scalar(described, _PLAIN)
+    return _scalar(described, PLAIN)
 
 
 def json_scalar(described: FieldType) -> Codec:
     """As `primitive`, with bytes as base64 text and infinite floats as "inf" and "-inf"."""
-    return _scalar(described, {**_PLAIN, **_JSON})
+    return _scalar(described, {**PLAIN, **_JSON})
 
 
 def _scalar(described: FieldType, table: dict[str, Codec]) -> Codec:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
-from mixstore import codecs, types
+from mixstore import checking, codecs, types
 from mixstore.definition import Definition
 from mixstore.errors import ConfigurationError, SchemaError, nearest
 from mixstore.expressions import Order
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from mixstore.types import FieldType
     from mixstore.write import KeyValue
 
+READY = (str, int, bytes, date, UUID)
+"""Types of which a value of just this type is a part of a key as it is, if its text is in ASCII."""
 HIDDEN_KEY = ("_pk", "_sk")
 """Attributes of a record that hold a rendered key; no field can start with an underscore."""
 
@@ -154,6 +158,17 @@ class ModelSchema:
         self.key_names: tuple[str, ...] = names
         self.key_order = tuple(Order((name,)) for name in names)
         self.text_key = len(primary) == 1 and self.fields[primary[0]].type.kind == "str"
+        parts = [self.fields[name].type for name in primary]
+        ready = len(parts) > 1 and all(part.python in READY for part in parts)
+        self.ready_key: tuple[type[Any], ...] = tuple([part.python for part in parts]) if ready else ()
+        """The types of the parts of a key that needs no look if it has just these; empty for other keys."""
+
+    @cached_property
+    def fits(self) -> Callable[[Mapping[str, Any]], bool]:
+        """Whether values are plainly right: each as its annotation and constraints have it. False: look at each."""
+        if not all(spec.type.scalar for spec in self.fields.values()):
+            return lambda values: False
+        return checking.fitting({name: spec.validator for name, spec in self.fields.items()})
 
     def _parts(self) -> int:
         if self.template is not None:

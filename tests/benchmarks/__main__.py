@@ -15,6 +15,7 @@ GROUPS = {
     "memory": "memory",
     "sqlite": "sqlite",
     "dynamodb": "dynamodb",
+    "opensearch": "opensearch",
     "import": "imports",
     "peers": "peers",
     "dynamodb-peers": "dynamodb_peers",

@@ -249,7 +249,9 @@ class DynamoDBBackend(PlannedBackend):
         return units.plan_of(writes)
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Plan | None:
-        return batching.batch_of(bound.native, writes)
+        table: Table = bound.native
+        others = [one for one in self._tables.values() if one.name == table.name and one is not table]
+        return batching.batch_of(table, writes, others)
 
     def _refuse_search(self, bound: Bound, query: Query) -> None:
         if query.search is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import AccessDeniedError, BackendError, BackendUnavailableError, ValidationError
@@ -10,7 +10,7 @@ from mixstore.planned import Plan
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.dynamodb.entries import MOST_ACTIONS
 from mixstore_backends.dynamodb.errors import NAME
-from mixstore_backends.dynamodb.reading import identity, pause
+from mixstore_backends.dynamodb.reading import pause
 from mixstore_backends.dynamodb.sizes import size_of
 from mixstore_backends.dynamodb.transactions import Unit
 from mixstore_backends.dynamodb.units import plan_of
@@ -35,8 +35,9 @@ class Puts(Plan):
         self.items = [table.item_of(write.key, write.record or {}) for write in writes]
 
     def steps(self, transport: Transport) -> Steps[list[Outcome]]:
-        name, attributes, failures = self.table.name, self.table.key_attributes, 0
-        pending: list[Any] = list({identity(item, attributes): item for item in self.items}.values())  # the last wins
+        name, identity, failures = self.table.name, self.table.keying.identity, 0
+        places = list(map(identity, self.items))
+        pending: list[Any] = list(dict(zip(places, self.items, strict=True)).values())  # the last wins
         failed: dict[Any, Outcome] = {}
         written = 0
         while pending:
@@ -53,12 +54,10 @@ class Puts(Plan):
             except BackendError as error:
                 if not written:
                     raise
-                failed.update({identity(item, attributes): Outcome("failed", error=error) for item in some})
-                failed.update({identity(item, attributes): untried(error) for item in pending})
+                failed.update({identity(item): Outcome("failed", error=error) for item in some})
+                failed.update({identity(item): untried(error) for item in pending})
                 break
-        if not failed:
-            return [OK] * len(self.items)
-        return [failed.get(identity(item, attributes), OK) for item in self.items]
+        return [failed.get(place, OK) for place in places] if failed else [OK] * len(places)
 
 
 def untried(error: BackendError) -> Outcome:
@@ -146,11 +145,11 @@ class Each(Plan):
         return (yield from one_by_one(transport, self.plans))
 
 
-def batch_of(table: Table, writes: Sequence[Write]) -> Plan:
-    """The plan of writes that each stand for themselves."""
+def batch_of(table: Table, writes: Sequence[Write], others: Iterable[Table]) -> Plan:
+    """The plan of writes that each stand for themselves. others: the tables of other models, in the same one."""
     if len(writes) == 1:
         return plan_of(writes)
-    if not table.guarded and all(_replaces(write) for write in writes):
+    if table.is_alone(others) and all(_replaces(write) for write in writes):
         return Puts(table, writes)
     if all(write.op == "create" for write in writes):
         return Creates(writes)

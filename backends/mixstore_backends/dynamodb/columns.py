@@ -58,7 +58,7 @@ class Column:
         kind = _INLINE.get(self.form)
         if mark is None or kind is None:
             return place, self.wire
-        held = {"int": "str(v)", "float": "repr(v)"}.get(self.form, "v")
+        held = {"int": "str(v)", "float": "repr(v)", "decimal": "str(v)"}.get(self.form, "v")
         absent = NULL if self.keeps_null else None
         made = f"{{{mark!r}: {held}}} if type(v := {place}) is {kind} else"
         return f"{made} {absent!r} if v is None else d[()]", None
@@ -87,7 +87,7 @@ class Column:
         return Envelope.read(value) or value if self.form == "bytes" else value
 
 
-_INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "bytes": "bytes"}
+_INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "bytes": "bytes", "decimal": "Decimal"}
 """form -> the type of its values in a record."""
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"int": whole, "decimal": Decimal, "float": float}
 _HELD: dict[str, tuple[type, ...]] = {"S": (str,), "N": (int, float, Decimal), "BOOL": (bool,), "B": (bytes,)}
@@ -122,15 +122,13 @@ class Shaper:
         self.schema = schema
         self.columns = columns
         self.hidden = hidden
-        self._absent = [name for name, column in columns.items() if not column.keeps_null]
         self._attributes = self._attributes_maker()
 
     def item(self, record: Mapping[str, Any], left_out: frozenset[str]) -> Item:
         """The attributes of a record, but for its key. ValidationError names one that can't be stored."""
         made: Item = self._attributes(record)
-        for name in self._absent:
-            if made.get(name) is None:
-                made.pop(name, None)
+        if None in made.values():
+            made = {name: found for name, found in made.items() if found is not None}
         if len(record) != len(self.columns):
             for name in record.keys() - self.columns.keys() - left_out:
                 found = self.attribute(name, record[name])

@@ -9,7 +9,6 @@ from mixstore.errors import TransactionError
 from mixstore.expressions import FALSE, TRUE, disjunction
 from mixstore.write import Outcome, Write
 from mixstore_backends.dynamodb.errors import NAME
-from mixstore_backends.dynamodb.reading import identity
 from mixstore_backends.dynamodb.writes import UNREAD, Action, action_of, asked_of, judged
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Entry:
     def place(self) -> Any:
         """What tells its item from all others."""
         table = self.table
-        return table.name, identity(table.keying.wire(self.write.key), table.key_attributes)
+        return table.name, table.keying.identity(table.keying.wire(self.write.key))
 
     def again(self) -> Entry:
         """The same, not read yet."""

@@ -8,12 +8,15 @@ a key of one or two fields is those fields, in DynamoDB's own types.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import SchemaError, ValidationError
 from mixstore.keyranges import KeyShape
 from mixstore.templates import Template
+from mixstore_backends.dynamodb.heads import Heads, head_of
 from mixstore_backends.dynamodb.values import field_codec, form_of
 from mixstore_backends.dynamodb.wire import MARKS, Wire, to_wire
 
@@ -45,20 +48,34 @@ class Keying:
     types: tuple[str, ...]
     shape: KeyShape | None = None
     constant: str | None = None
+    as_it_is: bool = False
+    """Whether a part that is a `str` is a key attribute as it is."""
+    heads: Heads = ()
+    """How partition text and sort text begin; empty for keys that no templates make."""
     head: str = ""
     """What all partition keys of the model start with, and of no other model."""
 
     def __init__(self, schema: ModelSchema) -> None:
         self.schema = schema
 
+    @cached_property
+    def identity(self) -> Callable[[Any], Any]:
+        """What tells items (or their keys) apart: the values of their key attributes."""
+        return identity_of(self.attributes, self.types)
+
     def parts(self, key: KeyValue) -> tuple[Any, ...]:
         """The values of the key attributes. ValueError for a key that no row can have."""
         raise NotImplementedError
 
+    @cached_property
+    def _quickly(self) -> Callable[[KeyValue], dict[str, Wire] | None]:
+        """The key attributes of a key that is plainly right, which most are; None for one that has to be looked at."""
+        return _text_pair(self.attributes) if self.types == ("S", "S") else lambda key: None
+
     def wire(self, key: KeyValue) -> dict[str, Wire]:
         """The key attributes of an item; ValidationError for a key that DynamoDB can't hold."""
         try:
-            return self._checked(self.parts(key))
+            return (self.as_it_is and self._quickly(key)) or self._checked(self.parts(key))
         except ValueError as error:
             raise ValidationError(
                 f"{self.schema.name}: this can't be a key: {error}",
@@ -70,7 +87,7 @@ class Keying:
     def find(self, key: KeyValue) -> dict[str, Wire] | None:
         """As `wire`; None for a key that no row can have."""
         try:
-            return self._checked(self.parts(key))
+            return (self.as_it_is and self._quickly(key)) or self._checked(self.parts(key))
         except ValueError:
             return None
 
@@ -108,6 +125,10 @@ class RenderedKeying(Keying):
         self.attributes = attributes if whole or constant is not None else attributes[:1]
         self.types = ("S",) * len(self.attributes)
         self.shape = schema.key_shape
+        self.as_it_is = self.constant is None
+        if schema.template is not None:
+            sort = schema.template.sort or constant
+            self.heads = (head_of(schema.template.partition), *([] if sort is None else [head_of(sort)]))
 
     def parts(self, key: KeyValue) -> tuple[Any, ...]:
         return key if self.constant is None else (*key, self.constant)
@@ -129,6 +150,7 @@ class FieldKeying(Keying):
             types = {name: spec.type for name, spec in schema.fields.items()}
             self.shape = KeyShape(templates[0], templates[1] if rest else None, types)
         self.constant = None if rest else METADATA
+        self.heads = (head_of(templates[0]), head_of(templates[1] if rest else METADATA))
         self._templates = templates
         self._names = schema.key_fields
 
@@ -154,12 +176,42 @@ class NativeKeying(Keying):
                 hint="use Meta.key = Key(...), or an adapter for a single table",
             )
         self.types = tuple([MARKS[form] for form in forms])
+        self.as_it_is = all(schema.fields[name].type.kind == "str" for name in schema.key_fields)
         self._encoders = [field_codec(schema.fields[name].type).encode for name in schema.key_fields]
 
     def parts(self, key: KeyValue) -> tuple[Any, ...]:
         return tuple(
             [part if encode is None else encode(part) for encode, part in zip(self._encoders, key, strict=True)]
         )
+
+
+def _text_pair(attributes: Sequence[str]) -> Callable[[KeyValue], dict[str, Wire] | None]:
+    first_name, second_name = attributes
+    most, most_second = MOST_BYTES
+
+    def pair(key: KeyValue) -> dict[str, Wire] | None:
+        first, second = key
+        if type(first) is not str or type(second) is not str or not (first.isascii() and second.isascii()):
+            return None
+        if not (0 < len(first) <= most and 0 < len(second) <= most_second):
+            return None
+        return {first_name: {"S": first}, second_name: {"S": second}}
+
+    return pair
+
+
+def identity_of(attributes: Sequence[str], types: Sequence[str]) -> Callable[[Any], Any]:
+    """item -> what tells it apart. Numbers are compared as such, since they may be written in several ways."""
+    pairs = list(zip(attributes, types, strict=True))
+    if "N" in types:
+        return lambda item: tuple(
+            [Decimal(item[name][mark]) if mark == "N" else item[name][mark] for name, mark in pairs]
+        )
+    if len(pairs) == 1:
+        ((name, mark),) = pairs
+        return lambda item: item[name][mark]
+    (first, one), (second, other) = pairs
+    return lambda item: (item[first][one], item[second][other])
 
 
 def keying_of(schema: ModelSchema, entity: str, attributes: tuple[str, str], single: bool) -> Keying:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import SchemaError, ValidationError
 from mixstore_backends.dynamodb.adapter import DynamoDBAdapter
 from mixstore_backends.dynamodb.columns import Column, Item, Shaper
 from mixstore_backends.dynamodb.compiler import Compiler
+from mixstore_backends.dynamodb.heads import own_keys
+from mixstore_backends.dynamodb.keying import prefix_of
 from mixstore_backends.dynamodb.operands import UNKNOWN
 from mixstore_backends.dynamodb.values import form_of
 
@@ -121,6 +123,12 @@ class Table:
     def expiry(self) -> str | None:
         """The attribute by which DynamoDB removes rows of the table, if an extension declared one."""
         return self._ttl.get(self.name)
+
+    def is_alone(self, others: Iterable[Table]) -> bool:
+        """Whether none of these models, nor one whose keys name its entity, has an item of the same key."""
+        if not self.guarded:
+            return True
+        return own_keys(prefix_of(self.entity_type), self.keying.heads, [one.keying.heads for one in others])
 
     # -- items ------------------------------------------------------------------------------------------------------
 

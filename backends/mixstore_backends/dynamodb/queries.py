@@ -43,7 +43,7 @@ class PointRead(Plan):
 
     def steps(self, transport: Transport) -> Steps[list[Any]]:
         table = self.table
-        found = yield from read_keys(transport, table.name, table.key_attributes, self.keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.keying, self.keys, self.consistent)
         return [item if item is not None and table.is_mine(item) else None for item in found]
 
 
@@ -117,7 +117,7 @@ class Find(QueryPlan):
 
     def _by_keys(self, transport: Transport, keys: Sequence[Key]) -> Steps[list[Any]]:
         table = self.table
-        found = yield from read_keys(transport, table.name, table.key_attributes, keys, self.consistent)
+        found = yield from read_keys(transport, table.name, table.keying, keys, self.consistent)
         return [item for item in found if item is not None and table.is_mine(item)]
 
     def _page(self, rows: list[Any], last: Key | None) -> Rows:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import ThrottledError
 from mixstore_backends.dynamodb.errors import NAME
 
 if TYPE_CHECKING:
+    from mixstore_backends.dynamodb.keying import Keying
     from mixstore_backends.dynamodb.transport import Steps, Transport
     from mixstore_backends.dynamodb.wire import Wire
 
@@ -19,27 +19,30 @@ KEYS_AT_ONCE = 100
 
 
 def read_keys(
-    transport: Transport, table: str, attributes: Sequence[str], keys: Sequence[Key | None], consistent: bool
+    transport: Transport, table: str, keying: Keying, keys: Sequence[Key | None], consistent: bool
 ) -> Steps[list[Any]]:
     """The item of each key, None where there is none; a key may come twice."""
     if len(keys) == 1:
         return [None if keys[0] is None else (yield from _one(transport, table, keys[0], consistent))]
-    wanted = {identity(key, attributes): key for key in keys if key is not None}
+    identity = keying.identity
+    asked = [None if key is None else identity(key) for key in keys]
+    wanted = dict(zip(asked, keys, strict=True))
+    wanted.pop(None, None)
     found: dict[Any, Any] = {}
-    pending = list(wanted.values())
+    pending: list[Any] = list(wanted.values())
     failures = 0
     while pending:
         some, pending = pending[:KEYS_AT_ONCE], pending[KEYS_AT_ONCE:]
         request = {"RequestItems": {table: {"Keys": some, "ConsistentRead": consistent}}}
         answer = yield from transport.call("batch_get_item", table, request)
         items = answer["Responses"].get(table, ())
-        found.update((identity(item, attributes), item) for item in items)
+        found.update(zip(map(identity, items), items, strict=True))
         left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         pending += left
         failures = 0 if items or not left else failures + 1
         if left:
             yield from pause(transport, table, "batch_get_item", failures)
-    return [None if key is None else found.get(identity(key, attributes)) for key in keys]
+    return [found.get(one) for one in asked]
 
 
 def _one(transport: Transport, table: str, key: Key, consistent: bool) -> Steps[Any]:
@@ -57,14 +60,3 @@ def pause(transport: Transport, table: str, operation: str, failures: int) -> St
             hint="ask for less at once, or give the table more capacity",
         )
     yield from transport.back_off(failures)
-
-
-def identity(item: Any, attributes: Sequence[str]) -> Any:
-    """What tells items apart: the values of their key attributes. Numbers may be written in several ways."""
-    told = []
-    for name in attributes:
-        ((mark, value),) = item[name].items()
-        if mark == "N":
-            value = Decimal(value)
-        told.append(value)
-    return tuple(told)

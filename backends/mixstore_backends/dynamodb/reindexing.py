@@ -83,7 +83,7 @@ class Reindex(Plan):
             try:
                 yield from transport.call("update_item", table.name, request)
             except ConditionFailedError:
-                (row,) = yield from read_keys(transport, table.name, table.key_attributes, [key], True)
+                (row,) = yield from read_keys(transport, table.name, table.keying, [key], True)
                 if row is None:
                     return False
                 continue

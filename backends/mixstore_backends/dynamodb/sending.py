@@ -15,6 +15,8 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.parsers import create_parser
 
+from mixstore_backends.dynamodb.connections import Connections
+
 ALGORITHM = "AWS4-HMAC-SHA256"
 SIGNED = ("content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target")
 """The headers that are signed, in the order of the alphabet."""
@@ -70,7 +72,8 @@ class Sender:
     def __init__(self, client: Any) -> None:
         self._events = client.meta.events
         # no public name of botocore's: where it is not, everything is left to botocore
-        self._connections = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        self._connections = None if session is None else Connections(session)
         self._signer = Signer(client.meta.region_name, "dynamodb")
         self._parser = create_parser("json")
         self._plain = client.meta.config.signature_version == "v4"
@@ -100,7 +103,7 @@ class Sender:
         found = self._events.emit(f"before-send.dynamodb.{model.name}", request=prepared)
         http = next((answer for _, answer in found if answer is not None), None)
         if http is None:
-            http = self._connections.send(prepared)
+            http = self._connections.send(prepared, host)
         response = {"headers": http.headers, "status_code": http.status_code, "body": http.content, "context": {}}
         exchange.take(response)
         return http, {} if http.status_code == 200 else self._refusal(response, model)

@@ -90,7 +90,7 @@ def attempted(transport: Transport, entries: Sequence[Entry]) -> Steps[Refusal |
 def _read(transport: Transport, entry: Entry) -> Steps[None]:
     table = entry.table
     key = table.keying.wire(entry.write.key)
-    (entry.basis,) = yield from read_keys(transport, table.name, table.key_attributes, [key], consistent=True)
+    (entry.basis,) = yield from read_keys(transport, table.name, table.keying, [key], consistent=True)
 
 
 def _refusal(

@@ -88,7 +88,7 @@ def stored_item(transport: Transport, write: Write) -> Steps[Any]:
     """The item that a write is about, as it is now."""
     table: Table = write.bound.native
     key = table.keying.wire(write.key)
-    (item,) = yield from read_keys(transport, table.name, table.key_attributes, [key], consistent=True)
+    (item,) = yield from read_keys(transport, table.name, table.keying, [key], consistent=True)
     return item
 
 

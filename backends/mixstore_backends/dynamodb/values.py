@@ -11,10 +11,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from mixstore import codecs
+from mixstore import codecs, shortcuts
 from mixstore.codecs import Codec
 from mixstore.envelopes import Envelope
-from mixstore.scalars import canonical_decimal
+from mixstore.scalars import canonical_decimal, is_canonical
 from mixstore.scalars import real as nan_refused
 from mixstore.types import FieldType
 
@@ -55,12 +55,14 @@ def field_codec(field_type: FieldType) -> Codec:
         return Codec(_then(codec.encode, _no_envelope), codec.decode)
     if field_type.kind in _ASCII:
         return codec
+    if codec.encode is nan_refused:
+        return Codec(real, codec.decode)
     return Codec(_then(codec.encode, _CHECKS[form]), codec.decode)
 
 
 def read_decimal(text: str) -> Decimal:
     """The Decimal of a number as it is stored, in the form that every store gives back."""
-    return canonical_decimal(Decimal(text))
+    return Decimal(text) if is_canonical(text) and "e" not in text else canonical_decimal(Decimal(text))
 
 
 def is_plain(field_type: FieldType) -> bool:
@@ -141,6 +143,8 @@ def _decimal_of(found: str) -> Decimal:
 
 
 def _exact_decimal(value: Any) -> Decimal:
+    if type(value) is Decimal and len(text := str(value)) <= DIGITS and is_canonical(text):
+        return value
     number = canonical_decimal(value)
     text = str(number)
     if len(text) > DIGITS or "E" in text:  # what is shorter has fewer digits, and is within the range
@@ -179,10 +183,11 @@ def checked(value: Any, depth: int = 0) -> Any:
     return value
 
 
-codecs.PASSES.update(
+shortcuts.PASSES.update(
     {
         text: "type(v) is str and v.isascii()",
         integer: f"type(v) is int and {-_LARGEST_QUICK} < v < {_LARGEST_QUICK}",
+        real: f"type(v) is float and {_LEAST_REAL!r} <= abs(v) <= {_MOST_REAL!r}",
         _truth: "type(v) is bool",
     }
 )

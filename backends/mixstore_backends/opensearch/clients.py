@@ -12,6 +12,7 @@ from opensearchpy.serializer import JSONSerializer
 
 from mixstore.errors import ConfigurationError, MixstoreError, nearest
 from mixstore_backends.opensearch import errors
+from mixstore_backends.opensearch.connections import Connection
 from mixstore_backends.opensearch.requests import LAZY, Request
 from mixstore_backends.opensearch.values import loads
 
@@ -34,7 +35,7 @@ class FastJSON(JSONSerializer):
 
 def client_for(hosts: Any, **options: Any) -> OpenSearch:
     """A client that never sends a write twice by itself: who asked twice would be told that a key is taken."""
-    return OpenSearch(hosts=hosts, max_retries=0, serializer=FastJSON(), **options)
+    return OpenSearch(hosts=hosts, max_retries=0, serializer=FastJSON(), connection_class=Connection, **options)
 
 
 def call(client: Any, request: Request) -> Any:

@@ -37,6 +37,8 @@ FORMAT = 1
 LONGEST_ID = 512
 """Bytes of an `_id`."""
 _HASHED = "#"
+_SPECIAL = "#."
+"""What an id that is not plainly right may begin with."""
 _NAME = re.compile(r"[^\x00-\x20A-Z\\/*?\"<>|,#:]+").fullmatch
 
 
@@ -143,6 +145,8 @@ class Index:
     def id_of(self, key: KeyValue) -> str:
         """The `_id` of a key; ValidationError names the part that no document can have."""
         try:
+            if self.schema.text_key:
+                return safe_id(key[0])
             encoders = self._encoders or [None] * len(key)
             parts = [_part(encode, value) for encode, value in zip(encoders, key, strict=True)]
             if len(parts) == 1:
@@ -225,6 +229,8 @@ def _part(encode: Callable[[Any], Any] | None, value: Any) -> str:
 
 def safe_id(text: str) -> str:
     """The text itself where it can be an `_id` and part of a path; otherwise its hash, after a "#"."""
+    if text and text[0] not in _SPECIAL and len(text) <= LONGEST_ID and text.isascii():
+        return text
     if text and text[0] != _HASHED and text not in (".", "..") and len(text.encode()) <= LONGEST_ID:
         return text
     return _HASHED + hashlib.sha256(text.encode()).hexdigest()

@@ -11,43 +11,59 @@ from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
 from mixstore_backends.opensearch.requests import LAZY, Pause, Request, Steps, Stepwise, refreshing
-from mixstore_backends.opensearch.writes import Task
+from mixstore_backends.opensearch.writes import Task, replaces, replacing
 
 if TYPE_CHECKING:
     from mixstore_backends.opensearch.layout import Index
 
 ITEMS_AT_ONCE = 1000
-CHARACTERS_AT_ONCE = 5_000_000
+BYTES_AT_ONCE = 5_000_000
 """The engine takes requests of up to 100 MB; smaller ones are faster, and leave room for others."""
 ATTEMPTS = 16
 """How often a write is tried whose document changes between the look and the write."""
 PATIENCE = (0.1, 0.4, 1.6, 6.4)
 """Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
 TOLD = "items.*.status,items.*.error,items.*.get._source"
-"""What of the answer is looked at."""
+"""What of the answer is looked at; an answer to a few writes is short, and its URL is looked at letter by letter."""
+FEW = 4
 HELD = (0.02, 0.05, 0.1, *[0.25] * 240)
 """Seconds to wait, a minute in all, while writes are held: a reindexing is about to put a new index in place."""
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
-Item = tuple[int, str]
+Item = tuple[int, bytes]
 """The position of a write, and its lines."""
 
 
 class Bulk(Stepwise):
     """Writes of one model, each atomic by itself. refresh: "wait_for", "true", "false" or "lazy"."""
 
-    __slots__ = ("index", "refresh", "tasks")
+    __slots__ = ("index", "plain", "refresh", "tasks", "writes")
 
     def __init__(self, index: Index, writes: Sequence[Write], refresh: str) -> None:
         self.index = index
         self.refresh = refresh
-        self.tasks = [Task(write) for write in writes]
+        self.writes = writes
+        plain = not index.guarded and all(map(replaces, writes))
+        self.plain = [replacing(index, write) for write in writes] if plain else None
+        """The lines of writes that happen whatever is there; None if some do not."""
+        self.tasks = [] if self.plain is not None else [Task(write) for write in writes]
 
     def steps(self) -> Steps:
-        outcomes: list[Any] = [None] * len(self.tasks)
-        pending = list(range(len(self.tasks)))
+        outcomes: list[Any] = [None] * len(self.writes)
+        if self.plain is not None:
+            told = yield from self._sent(list(enumerate(self.plain)))
+            if all(type(item) is dict and item["status"] < 300 for item in told.values()):
+                return [OK] * len(outcomes)
+            self.tasks = [Task(write) for write in self.writes]
+            for position, item in told.items():
+                outcomes[position] = None if errors.is_held(item) else self._outcome(self.tasks[position], item)
+        return (yield from self._settled(outcomes))
+
+    def _settled(self, outcomes: list[Any]) -> Steps:
+        """The outcomes, once those are known that are None."""
+        pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
         attempt, waits, pause = 0, iter(HELD), 0.0
-        while attempt < ATTEMPTS:
+        while pending and attempt < ATTEMPTS:
             if pause:
                 yield Pause(pause)
             try:
@@ -71,11 +87,11 @@ class Bulk(Stepwise):
                 waits_on = held is not None and position in stopped
                 outcomes[position] = None if waits_on else self._outcome(self.tasks[position], item)
             pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
-            if not pending:
-                return outcomes
             attempt += held is None
             pause = random.uniform(0, 0.004 * 2 ** min(attempt, 6)) if held is None else held
-        return [outcome or self._restless(task) for outcome, task in zip(outcomes, self.tasks, strict=True)]
+        for position in pending:
+            outcomes[position] = self._restless(self.tasks[position])
+        return outcomes
 
     def _restless(self, task: Task) -> Outcome:
         problem = f"{task.write!r}: the document changed under {ATTEMPTS} attempts; it was not written"
@@ -101,7 +117,7 @@ class Bulk(Stepwise):
             try:
                 yield from self._one(chunk, self.refresh if at_once else "false", told)
             except BackendError as error:
-                if len(chunk) == len(self.tasks):
+                if len(chunk) == len(self.writes):
                     raise
                 rest = _not_tried(error)
                 told.update({position: rest for later in chunks[number + 1 :] for position, _ in later})
@@ -122,17 +138,20 @@ class Bulk(Stepwise):
 
     def _one(self, chunk: list[Item], refresh: str, told: dict[int, Any]) -> Steps:
         for seconds in (*PATIENCE, None):
-            body = "".join([lines for _, lines in chunk])
-            params = (("refresh", refresh), ("require_alias", "true"), ("filter_path", TOLD))
+            body = b"".join([lines for _, lines in chunk]).decode()
+            params = [("refresh", refresh), ("require_alias", "true")]
+            params += [("filter_path", TOLD)] if len(chunk) > FEW else []
             try:
-                answer = yield Request("POST", f"{self.index.path}/_bulk", body, params, writes=True, lines=True)
+                answer = yield Request("POST", f"{self.index.path}/_bulk", body, tuple(params), writes=True, lines=True)
             except ThrottledError:
                 if seconds is None:
                     raise
                 yield Pause(seconds)
                 continue
-            items = [next(iter(item.values())) for item in answer["items"]]
+            items = [item for one in answer["items"] for item in one.values()]
             told.update({position: item for (position, _), item in zip(chunk, items, strict=True)})
+            if all(item["status"] < 300 for item in items):
+                return
             chunk = [one for one, item in zip(chunk, items, strict=True) if _had_no_room(item)]
             if not chunk or seconds is None:
                 return
@@ -140,6 +159,8 @@ class Bulk(Stepwise):
 
     def _outcome(self, task: Task, item: Any) -> Outcome | None:
         """What became of a write; None: it met another one, and has to be tried again."""
+        if type(item) is dict and item["status"] < 300 and not task.write.changes:
+            return OK
         if isinstance(item, MixstoreError):
             return Outcome("failed", error=item)
         status, error = item["status"], item.get("error")
@@ -181,7 +202,7 @@ def _chunks(ready: list[Item]) -> Iterator[list[Item]]:
     chunk: list[Item] = []
     size = 0
     for item in ready:
-        if chunk and (len(chunk) == ITEMS_AT_ONCE or size + len(item[1]) > CHARACTERS_AT_ONCE):
+        if chunk and (len(chunk) == ITEMS_AT_ONCE or size + len(item[1]) > BYTES_AT_ONCE):
             yield chunk
             chunk, size = [], 0
         chunk.append(item)

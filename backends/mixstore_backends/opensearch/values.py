@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from mixstore import codecs, scalars
+from mixstore import codecs, scalars, shortcuts
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
 
@@ -131,7 +131,7 @@ def real(value: Any) -> Any:
     return _positive_zero(number if math.isfinite(number) else str(number))
 
 
-codecs.PASSES.update(
+shortcuts.PASSES.update(
     {
         text: "type(v) is str and v.isascii()",
         term: f"type(v) is str and v.isascii() and len(v) <= {TERM_BYTES}",
@@ -174,12 +174,17 @@ def _without_negative_zero(value: Any) -> Any:
 # -- JSON ------------------------------------------------------------------------------------------------------------
 
 
+def encoded(value: Any) -> bytes:
+    """The JSON of JSON values, in UTF-8."""
+    try:
+        return to_json(value)
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
 def dumps(value: Any) -> str:
     """The JSON text of JSON values."""
-    try:
-        return to_json(value).decode()
-    except ValueError:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return encoded(value).decode()
 
 
 def loads(found: str) -> Any:

@@ -15,7 +15,7 @@ from mixstore.write import REMOVE, Add, Outcome, Write
 from mixstore_backends.opensearch.errors import ONLY
 from mixstore_backends.opensearch.layout import PENDING, Index
 from mixstore_backends.opensearch.points import Stored
-from mixstore_backends.opensearch.values import dumps
+from mixstore_backends.opensearch.values import encoded
 
 INTERNAL_RETRIES = 8
 """How often the engine itself repeats an update that met another one."""
@@ -96,20 +96,39 @@ class Task:
             return True
         return self.evicts is not None and self.evicts(self.write.bound.values_from_row(stored.source))
 
-    def lines(self, stored: Stored | None) -> str:
+    def lines(self, stored: Stored | None) -> bytes:
         """The lines of this write; on the document that was looked at, if there was one."""
         write, there = self.write, stored is not None
-        on: dict[str, Any] = {"_id": self.id}
+        verb: str = write.op if write.op in ("delete", "update") else "index"
+        if verb == "index" and not there and (self.only_new or self.looks):
+            verb = "create"
+        head = b'{"%b":{"_id":%b' % (verb.encode(), encoded(self.id))
         if stored is not None:
-            on.update(_index=stored.place + ONLY, if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
-        if write.op == "delete":
-            return dumps({"delete": on}) + "\n"
-        if write.op == "update":
-            if not there:
-                on["retry_on_conflict"] = INTERNAL_RETRIES
-            return f"{dumps({'update': on})}\n{dumps(partial(self.index, write))}\n"
-        verb = "create" if not there and (self.only_new or self.looks) else "index"
-        return f"{dumps({verb: on})}\n{dumps(self.index.document(write.record or {}))}\n"
+            place = encoded(stored.place + ONLY)
+            head += b',"_index":%b,"if_seq_no":%d,"if_primary_term":%d' % (place, stored.seq_no, stored.primary_term)
+        elif verb == "update":
+            head += b',"retry_on_conflict":%d' % INTERNAL_RETRIES
+        if verb == "delete":
+            return head + b"}}\n"
+        body = partial(self.index, write) if verb == "update" else self.index.document(write.record or {})
+        return b"%b}}\n%b\n" % (head, encoded(body))
+
+
+def replaces(write: Write) -> bool:
+    """Whether a write puts a whole document there, whatever there is."""
+    return (
+        write.op == "upsert"
+        and write.condition is None
+        and write.evict is None
+        and not write.absent
+        and not write.side_writes
+    )
+
+
+def replacing(index: Index, write: Write) -> bytes:
+    """The lines of a write that `replaces`."""
+    document = encoded(index.document(write.record or {}))
+    return b'{"index":{"_id":%b}}\n%b\n' % (encoded(index.id_of(write.key)), document)
 
 
 def alone(write: Write) -> UnsupportedOperationError:

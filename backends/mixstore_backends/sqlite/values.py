@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from mixstore import codecs
+from mixstore import codecs, shortcuts
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
 
@@ -124,7 +124,7 @@ _GUARDED: Mapping[str, Codec] = {
 }
 """Kinds whose column can hold nothing else, so that reading needs no check."""
 
-codecs.PASSES.update(
+shortcuts.PASSES.update(
     {
         text: "type(v) is str and v.isascii()",
         integer: f"type(v) is int and {SMALLEST} <= v <= {LARGEST}",

@@ -65,11 +65,18 @@ def test_a_create_is_a_create_that_waits_until_searches_see_it() -> None:
     Todo.bind(None)
     (sent,) = client.sent
     assert (sent.method, sent.path) == ("POST", "/app-todo/_bulk")
-    assert sent.params == {"refresh": "wait_for", "require_alias": "true", "filter_path": units.TOLD}
+    assert sent.params == {"refresh": "wait_for", "require_alias": "true"}
     assert sent.lines == [
         {"create": {"_id": "USER#ann|TODO#0003"}},
         {"user": "ann", "number": 3, "done": False, "_pk": "USER#ann", "_sk": "TODO#0003"},
     ]
+
+
+@pytest.mark.parametrize(("more", "params"), [(0, {}), (1, {"filter_path": units.TOLD})])
+def test_of_an_answer_to_many_writes_comes_what_is_looked_at(more: int, params: Any) -> None:
+    many = [("delete", (str(number),)) for number in range(units.FEW + more)]
+    _, client = written(*many, answers=(items(*[("delete", 200)] * len(many)),))
+    assert client.sent[0].params == {"refresh": "wait_for", "require_alias": "true", **params}
 
 
 @pytest.mark.parametrize(("refresh", "told"), [("wait_for", "wait_for"), (True, "true"), (False, "false")])
@@ -232,7 +239,7 @@ def test_a_batch_is_sent_in_chunks_and_refreshed_once(monkeypatch: pytest.Monkey
 
 
 def test_chunks_are_bounded_by_their_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "CHARACTERS_AT_ONCE", 1000)
+    monkeypatch.setattr(units, "BYTES_AT_ONCE", 1000)
     rows = [("upsert", (f"{n}",), record(id=f"{n}", title="x" * 700)) for n in range(3)]
     _, client = written(*rows, answers=(*[items(("index", 200))] * 3, {}))
     assert len(client.sent) == 4
