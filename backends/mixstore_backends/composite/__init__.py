@@ -1,0 +1,10 @@
+"""The composite backend: a storage of record, and a search side that follows it."""
+
+from __future__ import annotations
+
+from mixstore_backends.composite.backend import CompositeBackend
+from mixstore_backends.composite.errors import NotSearchableError
+from mixstore_backends.composite.lag import Behind
+from mixstore_backends.composite.relay import Relay, Relayed
+
+__all__ = ["Behind", "CompositeBackend", "NotSearchableError", "Relay", "Relayed"]
