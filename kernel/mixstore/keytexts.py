@@ -33,6 +33,5 @@ class KeyTexts:
         """The key of a text. ValueError or TypeError if it is none of this model."""
         parts: list[Any] = json.loads(text)
         return tuple(
-            part if codec.decode is None else codec.decode(part)
-            for codec, part in zip(self.codecs, parts, strict=True)
+            part if codec.decode is None else codec.decode(part) for codec, part in zip(self.codecs, parts, strict=True)
         )

@@ -364,8 +364,9 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
     if side.op == "delete":
         return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)
-    changes = dict(record) if side.op == "update" or side.counts else None
-    if changes is not None:
+    changes = dict(record) if side.op == "update" else None
+    if side.counts:
+        changes = {name: value for name, value in record.items() if name not in other.schema.key_fields}
         changes.update({name: Add(1) for name in side.counts})
     return Write(
         side.op,

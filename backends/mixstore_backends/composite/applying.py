@@ -29,9 +29,7 @@ class AheadError(MixstoreError):
 
 
 class Told(NamedTuple):
-    """What became of a mark. `error` None: the search side has the record as it was read; `gone`: that it is not there.
-
-    """
+    """What became of a mark. `error` None: the search side has the record as it was read; `gone`: there is none."""
 
     mark: SyncMark
     error: Exception | None
@@ -55,11 +53,29 @@ class Applying:
 
     def apply(self, marks: Sequence[SyncMark], now: datetime, visible: bool = False) -> Steps:
         """Copy the records of these marks, and say on each what became of it. BackendError if a side is not there."""
-        told: list[Told] = []
-        for entity in dict.fromkeys(mark.entity for mark in marks):
-            told += yield from self._one_model(entity, [mark for mark in marks if mark.entity == entity], visible)
-        yield from self.say([change for one in told if (change := self._after(one, now)) is not None])
-        return told
+        told: dict[str, Told] = {}
+        left = list(marks)
+        while left:
+            found: list[Told] = []
+            for entity in dict.fromkeys(mark.entity for mark in left):
+                found += yield from self._one_model(entity, [mark for mark in left if mark.entity == entity], visible)
+            told.update({one.mark.place: one for one in found})
+            left = yield from self._settle(found, told, now)
+        return list(told.values())
+
+    def _settle(self, found: Sequence[Told], told: dict[str, Told], now: datetime) -> Steps:
+        """Say on the marks what became of them; those to apply again, since the storage counts on from higher up."""
+        changes = [(one, change) for one in found if (change := self._after(one, now)) is not None]
+        outcomes = yield from self.say([change for _, change in changes])
+        again: list[SyncMark] = []
+        for (one, (_, after)), outcome in zip(changes, outcomes, strict=True):
+            if not isinstance(one.error, AheadError):
+                continue
+            if outcome.status == "ok" and after is not None:
+                again.append(after)
+            else:  # a later write has been here, which is what the search side has
+                told[one.mark.place] = one._replace(error=None)
+        return again
 
     def _one_model(self, entity: str, marks: list[SyncMark], visible: bool) -> Steps:
         copies = self.copies.get(entity)
@@ -85,8 +101,8 @@ class Applying:
         for plan in copies.plans([write for _, write in writes], visible) if writes else ():
             outcomes += yield On(copies.search, plan)
         for (mark, write), outcome in zip(writes, outcomes, strict=True):
-            error = _problem(outcome) if write.fails(outcome) else None
-            told[mark.place] = Told(mark, error, found[mark.place] is None)
+            problem = _problem(outcome) if write.fails(outcome) else None
+            told[mark.place] = Told(mark, problem, found[mark.place] is None)
         return list(told.values())
 
     # -- what is said on marks --------------------------------------------------------------------------------------
@@ -135,7 +151,7 @@ class Applying:
 
 def waiting(tries: int) -> timedelta:
     """How long a record waits that was not taken so many times."""
-    return min(FIRST_WAIT * 2 ** min(tries - 1, 20), LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << min(tries - 1, 20)), LONGEST_WAIT)
 
 
 def _problem(outcome: Outcome) -> Exception:

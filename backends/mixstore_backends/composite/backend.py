@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from mixstore import Bound, Query
     from mixstore.write import KeyValue, Operation
 
-NEEDED = Capability.CONDITIONS | Capability.ATOMIC_WRITES | Capability.ADD
+NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.ADD
 TRIES = 10
 """How often the search side may refuse a record before it is left to an operator."""
 
@@ -55,7 +53,8 @@ class CompositeBackend(PlannedBackend):
         self.tries = tries
         self.capabilities = storage.capabilities | (search.capabilities & Capability.FULL_TEXT)
         self.scan_policy = storage.scan_policy
-        self._guarantee = ContextVar("guarantee", default=guarantee_of(guarantee))
+        default = guarantee_of(guarantee)
+        self._guarantee = ContextVar("guarantee", default=default)
         self._copies: dict[type, Copies | None] = {}
         self._drive = driver(_execute)
 
@@ -65,7 +64,9 @@ class CompositeBackend(PlannedBackend):
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         if parts.netloc or parts.path.strip("/"):
-            raise ConfigurationError(f"{url!r}: a composite has no place of its own", hint="composite://?storage=NAME&search=NAME")
+            raise ConfigurationError(
+                f"{url!r}: a composite has no place of its own", hint="composite://?storage=NAME&search=NAME"
+            )
         for name in options:
             if name not in ("storage", "search", "guarantee"):
                 raise ConfigurationError(

@@ -55,7 +55,7 @@ class Copies:
     def record_of(self, bound: Bound, values: Mapping[str, Any]) -> dict[str, Any]:
         """The record of these values, as a side stores it."""
         instance = bound.construct(dict(values), (bound, None, None, None))
-        return serialized(bound, bound.encode(instance), None)
+        return serialized(bound, bound.encode(instance), bound.key_from(values) or ())
 
     def write(self, mark: SyncMark, key: KeyValue, row: Any) -> Write:
         """What makes the copy as the storage's row is (None: there is none), unless a later one is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,9 +37,13 @@ class Relayed(NamedTuple):
 class Relay:
     """Several may run at once, in one process or many: an older copy never replaces a later one."""
 
-    def __init__(self, backend: CompositeBackend, batch: int = BATCH) -> None:
+    def __init__(
+        self, backend: CompositeBackend, batch: int = BATCH, note: Callable[[Relayed], object] | None = None
+    ) -> None:
+        """`batch` records are copied at once; `note` is told of each batch."""
         self.backend = backend
         self.batch = batch
+        self.note = note or (lambda done: None)
         self._drive = driver(lambda step: step.backend.execute(step.plan))
 
     def once(self) -> Relayed:
@@ -98,7 +102,9 @@ class Relay:
                 return done
             told = yield from applying.apply(marks, self.backend.clock())
             failed = sum(one.error is not None for one in told)
-            done = done.and_(Relayed(len(told) - failed, failed))
+            batch = Relayed(len(told) - failed, failed)
+            self.note(batch)
+            done = done.and_(batch)
             if len(marks) < self.batch or failed == len(told):
                 return done
 

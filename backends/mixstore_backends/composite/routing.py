@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import (
     Capability,
-    Plan,
     PlannedBackend,
     Query,
     QueryError,
@@ -20,7 +19,9 @@ from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 
 if TYPE_CHECKING:
-    from mixstore import Bound
+    from collections.abc import Callable
+
+    from mixstore import Bound, QueryBuilder
     from mixstore_backends.composite.lag import Lag
 
 SIDE, FRESH, TOKEN, MOST_LAG = "composite_side", "composite_fresh", "composite_token", "composite_max_lag"
@@ -46,7 +47,7 @@ class OnSearch(QueryPlan, Stepwise):
             ordered=inner.ordered,
             sliced=inner.sliced and not self.fresh,
             index=inner.index,
-            scan=inner.scan,
+            scan=inner.scan and copies.search.scan_policy != "allow",
             notes=(f"answered by the search side ({name}): {why}", *inner.notes),
         )
 
@@ -122,7 +123,7 @@ class Router:
         self.search = search
         self.lag = lag
 
-    def query(self, bound: Bound, copies: Copies | None, query: Query, counts: bool) -> Any:
+    def query(self, bound: Bound, copies: Copies | None, query: Query, counts: bool) -> QueryPlan:
         """The plan of a query, or of how many rows it has."""
         forced = query.options.get(SIDE)
         if query.options.get(TO_WRITE):
@@ -143,7 +144,7 @@ class Router:
         if checks:
             return self._if_in_time(bound, copies, query, why)
         found = self._on_search(copies, query, counts, why)
-        if plan is not None and found.scan:
+        if plan is not None and found.inner.scan and self.storage.scan_policy == "allow":
             return plan  # no side is better, and the storage is never behind
         return found
 
@@ -173,36 +174,36 @@ class Router:
         return IfInTime(self.lag, query, search, storage)
 
 
-def from_storage(query: Any) -> Any:
+def from_storage(query: QueryBuilder[Any]) -> QueryBuilder[Any]:
     """The storage is to answer: never behind, and perhaps a scan."""
     return query.option(**{SIDE: STORAGE})
 
 
-def from_search(query: Any) -> Any:
+def from_search(query: QueryBuilder[Any]) -> QueryBuilder[Any]:
     """The search side is to answer."""
     return query.option(**{SIDE: SEARCH})
 
 
-def fresh(query: Any) -> Any:
+def fresh(query: QueryBuilder[Any]) -> QueryBuilder[Any]:
     """What the search side finds is read from the storage, in one batch a page; what has changed since is looked at."""
     return query.option(**{FRESH: True})
 
 
-def consistent_with(query: Any, token: str) -> Any:
+def consistent_with(query: QueryBuilder[Any], token: str) -> QueryBuilder[Any]:
     """The search side answers only if it knows of the writes that the token is of (`backend.token(...)`)."""
     if not isinstance(token, str):
         raise QueryError(f"a token is text that backend.token() gives, not {type(token).__name__}")
     return query.option(**{TOKEN: token})
 
 
-def max_lag(query: Any, lag: timedelta) -> Any:
+def max_lag(query: QueryBuilder[Any], lag: timedelta) -> QueryBuilder[Any]:
     """The search side answers only if no write that it does not know of is older than this."""
     if not isinstance(lag, timedelta) or lag < timedelta(0):
         raise QueryError(f"the most that the search side may be behind is a timedelta, not {lag!r}")
     return query.option(**{MOST_LAG: lag})
 
 
-QUERY_METHODS = {
+QUERY_METHODS: dict[str, Callable[..., QueryBuilder[Any]]] = {
     "from_storage": from_storage,
     "from_search": from_search,
     "fresh": fresh,

@@ -38,7 +38,12 @@ class OpenSearchBackend(PlannedBackend):
 
     backend_name = errors.NAME
     capabilities = (
-        Capability.CONDITIONS | Capability.INDEXES | Capability.ORDERED | Capability.ADD | Capability.FULL_TEXT
+        Capability.CONDITIONS
+        | Capability.INDEXES
+        | Capability.ORDERED
+        | Capability.ADD
+        | Capability.FULL_TEXT
+        | Capability.EXTERNAL_VERSIONS
     )
     adapter: OpenSearchAdapter
 
@@ -162,6 +167,9 @@ class OpenSearchBackend(PlannedBackend):
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         return units.Bulk(bound.native, writes, self._refresh.get())
+
+    def compile_copies(self, bound: Bound, writes: Sequence[Write], visible: bool) -> Stepwise:
+        return units.Bulk(bound.native, writes, clients.policy("wait_for" if visible else False))
 
     # -- executing -------------------------------------------------------------------------------------------------
 

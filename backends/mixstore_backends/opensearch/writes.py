@@ -104,6 +104,8 @@ class Task:
         on: dict[str, Any] = {"_id": self.id}
         if stored is not None:
             on.update(if_seq_no=stored.seq_no, if_primary_term=stored.primary_term)
+        if write.version is not None:
+            on.update(version=write.version, version_type="external_gte")
         if write.op == "delete":
             return dumps({"delete": on}) + "\n"
         if write.op == "update":
