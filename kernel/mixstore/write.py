@@ -62,11 +62,12 @@ class Write:
     `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE
     or Add (update); an upsert that has them makes them where there is a row, instead of replacing it. `condition` must
     hold on the stored row, or the outcome is `condition`; an upsert asks it only of a row that is there. `evict` tells
-    which rows count as absent: one that is in the way of the key or of a unique value is replaced. `absent` asks of an upsert that there be no (live) row. `dies` is when the row of a side write dies,
-    together with its owner: an engine that removes rows by itself may remove it from then on. `contested` and `claim`
-    are said of side writes whose key another row may have; backends need not look at them. `version`, for backends
-    that declare EXTERNAL_VERSIONS, is a number that the engine keeps with the row, also with one that it deletes: the
-    outcome is `condition` if a higher one is there.
+    which rows count as absent: one that is in the way of the key or of a unique value is replaced. `absent` asks of an
+    upsert that there be no (live) row. `dies` is when the row of a side write dies, together with its owner: an engine
+    that removes rows by itself may remove it from then on. `contested` and `claim` are said of side writes whose key
+    another row may have; backends need not look at them. `version`, for backends that declare EXTERNAL_VERSIONS, is a
+    number that the engine keeps with the row, also with one that it deletes: the outcome is `condition` if a higher one
+    is there.
     """
 
     __slots__ = (

@@ -80,8 +80,8 @@ class Applying:
     def _one_model(self, entity: str, marks: list[SyncMark], visible: bool) -> Steps:
         copies = self.copies.get(entity)
         if copies is None:
-            problem = LookupError(f"no model of this program is the entity {entity!r}")
-            return [Told(mark, problem) for mark in marks]
+            unknown = LookupError(f"no model of this program is the entity {entity!r}")
+            return [Told(mark, unknown) for mark in marks]
         keys, told = {}, dict[str, Told]()
         for mark in marks:
             try:
