@@ -24,6 +24,7 @@ from mixstore.moving.exporting import export_lines
 from mixstore.moving.importing import import_lines
 from mixstore.moving.reading import number_of
 from mixstore.query import Query
+from mixstore.registry import current
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
@@ -120,32 +121,41 @@ def _opened(place: str | None) -> Iterator[Any]:
 
 
 def _chosen(names: Sequence[str] | None, source: Backend | None) -> list[Bound]:
-    """The models that are meant; ConfigurationError for a name that is none, or if there is nothing to do."""
+    """The models that are meant; ConfigurationError for a name that is none, or if there is nothing to do.
+
+    Of modules, and of the config, only those that are bound to `source`, if there is one.
+    """
     search_here()
-    modules = {name: module_of(f"{name}.*") for name in names or ()}
+    told = names or list(current().settings.models)
+    modules = {name: module_of(f"{name}.*") for name in told}
     for name, module in modules.items():
         if module is None:
             raise ConfigurationError(f"{name!r} is no model and no module", hint="a model is named app.models.User")
     found = inspect([module for module in modules.values() if module])
     if found.mistakes:
-        told = "; ".join(f"{where}: {what}" for where, what in found.mistakes)
-        raise ConfigurationError(f"nothing was read or written: {told}", hint="mixstore check shows all of it")
-    chosen = found.bounds if not names else [bound for name in names for bound in _named(name, found.bounds)]
-    if not names and source is not None:
-        chosen = [bound for bound in chosen if bound.backend is source]
+        wrong = "; ".join(f"{where}: {what}" for where, what in found.mistakes)
+        raise ConfigurationError(f"nothing was read or written: {wrong}", hint="mixstore check shows all of it")
+    chosen = [bound for name in told for bound in _named(name, found.bounds, source)]
     if not chosen:
         raise ConfigurationError("there are no models to move", hint="name them: app.models.User, or the module")
     return list(dict.fromkeys(chosen))
 
 
-def _named(name: str, bounds: Sequence[Bound]) -> list[Bound]:
-    paths = {path_of(bound.model): bound for bound in bounds}
-    if name in paths:
-        return [paths[name]]
-    inside = [bound for path, bound in paths.items() if path.startswith(f"{name}.")]
-    if not inside:
-        raise ConfigurationError(f"there is no model {name!r}", hint=nearest(name, paths))
-    return inside
+def _named(name: str, bounds: Sequence[Bound], source: Backend | None) -> list[Bound]:
+    """The model of this name, or those of a module, or those below a base class that the config may name."""
+    exact = [bound for bound in bounds if path_of(bound.model) == name]
+    if exact:
+        return exact
+    inside = [
+        bound
+        for bound in bounds
+        if path_of(bound.model).startswith(f"{name}.") or name in map(path_of, bound.model.__mro__)
+    ]
+    if not inside and module_of(f"{name}.*") != name:
+        raise ConfigurationError(
+            f"there is no model {name!r}", hint=nearest(name, [path_of(one.model) for one in bounds])
+        )
+    return [bound for bound in inside if source is None or bound.backend is source]
 
 
 @contextmanager
