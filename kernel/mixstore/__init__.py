@@ -60,6 +60,7 @@ from mixstore.keys import Key, partition_key, sort_key
 from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
 from mixstore.model import Model, astore_values, place_of, store_values
+from mixstore.moving import Moved, Verified, copy, export_lines, import_lines, verify
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -117,6 +118,7 @@ __all__ = [
     "Model",
     "ModelAdapter",
     "ModelSchema",
+    "Moved",
     "MultipleResultsError",
     "NOW",
     "NotFoundError",
@@ -144,6 +146,7 @@ __all__ = [
     "TransactionError",
     "UnsupportedOperationError",
     "ValidationError",
+    "Verified",
     "VersionConflictError",
     "Write",
     "WriteChange",
@@ -159,10 +162,13 @@ __all__ = [
     "bound_of",
     "configure",
     "connect",
+    "copy",
     "evaluate",
+    "export_lines",
     "gsi_partition_key",
     "gsi_sort_key",
     "hookimpl",
+    "import_lines",
     "jsonable",
     "partition_key",
     "place_of",
@@ -171,6 +177,7 @@ __all__ = [
     "schema_of",
     "sort_key",
     "store_values",
+    "verify",
 ]
 
 

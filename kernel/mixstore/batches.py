@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore.beside import Found, likely_key, read_beside, stored_row
+from mixstore.chain import AS_IT_IS
 from mixstore.checking import check_fields
 from mixstore.errors import (
     AccessDeniedError,
@@ -18,7 +19,7 @@ from mixstore.errors import (
     ValidationError,
 )
 from mixstore.failures import failure
-from mixstore.lifecycle import Steps, insert, new_instance
+from mixstore.lifecycle import Steps, insert, new_instance, write
 from mixstore.prepare import NO_OPTIONS, prepare_write, required_key
 from mixstore.prepared import PreparedWrite, StaleReadError
 from mixstore.state import set_state
@@ -43,14 +44,32 @@ class _Batch:
     that the store raised. `superseded` tells which later row of the same key took the place of a row.
     """
 
-    __slots__ = ("bound", "checked", "errors", "instances", "now", "operation", "stopped", "stores", "superseded")
+    __slots__ = (
+        "bound",
+        "checked",
+        "errors",
+        "instances",
+        "now",
+        "operation",
+        "options",
+        "stopped",
+        "stores",
+        "superseded",
+    )
 
     def __init__(
-        self, bound: Bound, operation: Operation, now: datetime, instances: list[Any], checked: list[bool]
+        self,
+        bound: Bound,
+        operation: Operation,
+        now: datetime,
+        instances: list[Any],
+        checked: list[bool],
+        options: Mapping[str, Any] = NO_OPTIONS,
     ) -> None:
         self.bound = bound
         self.operation = operation
         self.now = now
+        self.options = options
         self.instances = instances
         self.checked = checked
         self.errors: list[Exception | None] = [None] * len(instances)
@@ -98,6 +117,27 @@ def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
     """
     now = bound.backend.clock()
     todo = _Batch(bound, operation, now, *_instances(bound, items, now))
+    yield from _all(todo)
+    _check(todo)
+    return todo.instances
+
+
+def replicate(bound: Bound, operation: Operation, rows: Iterable[dict[str, Any]]) -> Steps:
+    """Write rows as another store has them: values by field, that no hook changes (`chain.AS_IT_IS`).
+
+    They go through the rest of the chain like any others: they are checked and serialized, fields that follow from
+    others are made, and rows are written beside them, such as those by which values are unique. `operation` is create
+    or upsert. Returns the error of each row, None for one that is stored.
+    """
+    instances = [bound.construct(values, (bound, None, None, None)) for values in rows]
+    unchecked = [False] * len(instances)
+    todo = _Batch(bound, operation, bound.backend.clock(), instances, unchecked, {AS_IT_IS: True})
+    yield from _all(todo)
+    return [todo.errors[todo.superseded.get(index, index)] for index in range(len(instances))]
+
+
+def _all(todo: _Batch) -> Steps:
+    bound = todo.bound
     for positions in todo.chunks():
         if bound.transaction() is not None:
             for index in positions:
@@ -106,8 +146,6 @@ def batch(bound: Bound, operation: Operation, items: Iterable[Any]) -> Steps:
             yield from _plain(todo, positions)
         else:
             yield from _chained(todo, positions)
-    _check(todo)
-    return todo.instances
 
 
 def _check(todo: _Batch) -> None:
@@ -163,7 +201,12 @@ def _one(todo: _Batch, index: int) -> Steps:
         todo.errors[index] = todo.stopped
         return
     try:
-        yield from insert(todo.bound, todo.operation, todo.instances[index], todo.checked[index], todo.now)
+        if todo.options:
+            yield from write(
+                todo.bound, todo.operation, todo.instances[index], None, options=todo.options, now=todo.now
+            )
+        else:
+            yield from insert(todo.bound, todo.operation, todo.instances[index], todo.checked[index], todo.now)
     except ConfigurationError:
         raise
     except MixstoreError as error:
@@ -221,7 +264,7 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
                 reads.get(index),
                 todo.now,
                 checked=checked,
-                options=NO_OPTIONS,
+                options=todo.options,
                 beside=beside.get(index, ()),
             )
             prepared.append((index, one))
@@ -259,13 +302,14 @@ def _waves(prepared: list[tuple[int, PreparedWrite]]) -> list[list[tuple[int, Pr
 def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
     """{position: what extensions must know of internal models}; what fails is the error of its row."""
     bound, found = todo.bound, dict[int, Found]()
-    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    operation = bound.chain.operation(todo.operation, todo.options)
     for index in positions if bound.chain.beside else ():
         if todo.stopped is not None:
             todo.errors[index] = todo.stopped
             continue
         try:
-            found[index] = yield from read_beside(bound, operation, likely_key(bound, todo.instances[index]))
+            key = likely_key(bound, todo.instances[index])
+            found[index] = yield from read_beside(bound, operation, key, todo.options)
         except (BackendError, HookError) as error:
             todo.met(error)
             todo.errors[index] = error
@@ -275,7 +319,7 @@ def _read_beside(todo: _Batch, positions: list[int]) -> Steps:
 def _read_first(todo: _Batch, positions: list[int]) -> Steps:
     """{position: the stored row} if an extension declares that it `reads` for this operation."""
     bound = todo.bound
-    operation = bound.chain.operation(todo.operation, NO_OPTIONS)
+    operation = bound.chain.operation(todo.operation, todo.options)
     if operation not in bound.chain.reads:
         return {}
     keys = {index: likely_key(bound, todo.instances[index]) for index in positions}

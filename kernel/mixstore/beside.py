@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mixstore.chain import AS_IT_IS
 from mixstore.errors import ConfigurationError, ValidationError, nearest
 from mixstore.expressions import Expr
 from mixstore.extension import BackendExtension
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue, Operation, WriteContext
 
 Steps = Generator[Any, Any, Any]
+NO_OPTIONS: Mapping[str, Any] = {}
 Found = Sequence[list[dict[str, Any]]]
 """What each extension that writes beside the row asked for, in the order of the chain."""
 
@@ -57,14 +59,21 @@ def likely_key(bound: Bound, instance: Any) -> KeyValue | None:
         return None
 
 
-def read_beside(bound: Bound, operation: Operation, key: KeyValue | None) -> Steps:
+def _writes(bound: Bound, extension: BackendExtension, options: Mapping[str, Any]) -> bool:
+    """Whether an extension writes beside such a row: what it keeps there comes along with a row that is moved."""
+    return not (options.get(AS_IT_IS) and extension in bound.chain.keeping)
+
+
+def read_beside(
+    bound: Bound, operation: Operation, key: KeyValue | None, options: Mapping[str, Any] = NO_OPTIONS
+) -> Steps:
     """The rows of internal models that extensions must know; none as long as the key is not known."""
     from mixstore.reads import rows_of
 
     answers: list[list[dict[str, Any]]] = []
     for extension, read, _ in bound.chain.beside:
         query = None
-        if key is not None:
+        if key is not None and _writes(bound, extension, options):
             owner = type(extension).__qualname__
             try:
                 query = read(operation, key)
@@ -81,10 +90,14 @@ def read_beside(bound: Bound, operation: Operation, key: KeyValue | None) -> Ste
     return answers
 
 
-def write_beside(bound: Bound, context: WriteContext, found: Found) -> list[tuple[BackendExtension, SideWrite]]:
+def write_beside(
+    bound: Bound, context: WriteContext, found: Found, options: Mapping[str, Any]
+) -> list[tuple[BackendExtension, SideWrite]]:
     """The rows that extensions write together with one that is final, and whose they are."""
     writes: list[tuple[BackendExtension, SideWrite]] = []
     for (extension, _, write), rows in zip(bound.chain.beside, found, strict=True):
+        if not _writes(bound, extension, options):
+            continue
         owner = type(extension).__qualname__
         try:
             for side in write(context, rows):

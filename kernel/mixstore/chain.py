@@ -27,6 +27,12 @@ PHYSICAL = "physical"
 """The query option under which a delete removes the row even where an extension rewrites it."""
 REWRITE = "rewrite"
 """The query option under which an update writes values anew whose stored form is outdated."""
+AS_IT_IS = "as it is"
+"""The query option under which all rows are read that are not dead, and a row is written with the values that it has.
+
+Such a write is that of a replica: nobody acts on the row, so no hook that may change it, or that tells of what somebody
+did, is asked. What stores and checks the row is: `validate`, `serialize`, `derived`, `write_beside`.
+"""
 TREATMENTS = ("refuse", "residual")
 NOW = Deferred("now", lambda environment: environment["now"])
 """The time of an operation, as an operand; one moment for all of it."""
@@ -81,10 +87,12 @@ class Chain:
     side_models: tuple[type[Any], ...] = ()
     beside: tuple[tuple[BackendExtension, Callable[..., Any], Callable[..., Any]], ...] = ()
     """The `read_beside` and the `write_beside` of each extension that has the latter."""
+    keeping: tuple[BackendExtension, ...] = ()
+    """Those that keep data in rows beside."""
 
     def operation(self, asked: Operation, options: Mapping[str, Any]) -> Operation:
         """What is done for what was asked; a physical delete is not rewritten."""
-        if options.get(PHYSICAL):
+        if options.get(PHYSICAL) or options.get(AS_IT_IS):
             return asked
         return self.rewrites.get(asked, asked)  # type: ignore[return-value]
 
@@ -129,6 +137,8 @@ class Chain:
 
     def visibility(self, options: Mapping[str, Any]) -> Expr:
         """The same, given the options of a query."""
+        if options.get(AS_IT_IS):
+            return TRUE if self.evict is None else ~self.evict
         return self._seen(options) if options else self.visible
 
     def _seen(self, options: Mapping[str, Any]) -> Expr:
@@ -241,6 +251,7 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         after_read=tuple(hook for _, hook in reversed(hooks("after_read"))),
         beside=tuple((one, one.read_beside, write) for one, write in hooks("write_beside")),
     )
+    chain.keeping = tuple(one for one, _ in hooks("kept_beside"))
     for one in active:
         _declarations(schema, one, chain)
         told_by(schema, one, "configure_backend", schema.model)

@@ -46,6 +46,7 @@ HOOKS = (
     "derived",
     "outdated",
     "side_models",
+    "kept_beside",
     "write_beside",
     "claims",
     "holder",
@@ -171,6 +172,13 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
 
     def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
         """The internal models whose rows this extension writes beside the model's; `initialize()` prepares them too."""
+        return ()
+
+    def kept_beside(self, model_class: type[Any]) -> Iterable[Query]:
+        """The rows of internal models that are data of the model's own rows: who moves those moves these as well.
+
+        For a row that is moved from another store (`mixstore.copy`), such an extension is not asked to `write_beside`.
+        """
         return ()
 
     def read_beside(self, operation: Operation, key: KeyValue) -> Query | None:

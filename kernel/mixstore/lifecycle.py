@@ -287,7 +287,7 @@ def write(
     for _ in range(attempts):
         beside = read = None
         if bound.chain.beside:  # before the row: what it tells is no newer than that
-            beside = yield from read_beside(bound, operation, key)
+            beside = yield from read_beside(bound, operation, key, options)
         if operation in bound.chain.reads:
             read = yield from _read_first(bound, operation, source, state, now)
         prepared = prepare_write(

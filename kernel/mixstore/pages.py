@@ -35,6 +35,12 @@ def paginate(bound: Bound, query: Query) -> Steps:
 
 def stream(bound: Bound, query: Query, state: Any) -> Steps:
     """The next page of an iteration and the state for the one after it; state None starts, and ends."""
+    rows, following = yield from stream_rows(bound, query, state)
+    return shown(bound, query, rows), following
+
+
+def stream_rows(bound: Bound, query: Query, state: Any) -> Steps:
+    """As `stream`, with rows in the engine's form. The state is the place that has been reached, and what is left."""
     asked = by_key(bound, query)
     order = with_key(bound, asked.order)
     place, left = (None, asked.limit) if state is None else state
@@ -52,7 +58,7 @@ def stream(bound: Bound, query: Query, state: Any) -> Steps:
             backend=bound.backend.backend_name,
             hint="its compiler must apply After(), or leave it as a residual",
         )
-    return shown(bound, query, rows), following
+    return rows, following
 
 
 def walk(bound: Bound, query: Query, state: Any) -> Steps:
@@ -60,9 +66,15 @@ def walk(bound: Bound, query: Query, state: Any) -> Steps:
 
     An engine that does not sort would read all rows for each page of an order; its own pages it reads once.
     """
+    rows, following = yield from walk_rows(bound, query, state)
+    return shown(bound, query, rows), following
+
+
+def walk_rows(bound: Bound, query: Query, state: Any) -> Steps:
+    """As `walk`, with rows in the engine's form."""
     if Capability.ORDERED in bound.backend.capabilities:
-        return (yield from stream(bound, query, state))
+        return (yield from stream_rows(bound, query, state))
     plan, matches = unordered(bound, query) if state is None else state
     answer = yield plan
     rows = [row for row in answer.rows if matches is None or matches(told(bound, row))]
-    return shown(bound, query, rows), None if answer.more is None else (answer.more, matches)
+    return rows, None if answer.more is None else (answer.more, matches)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mixstore import lookups
 from mixstore.beside import Found, StoredRow, check_side, write_beside
-from mixstore.chain import REWRITE
+from mixstore.chain import AS_IT_IS, REWRITE
 from mixstore.checking import check_fields, differs
 from mixstore.errors import ConflictError, HookError, ValidationError
 from mixstore.expressions import FALSE, TRUE, Compare, Expr, conjunction, substitute
 from mixstore.failures import hook_failed, hook_gave
-from mixstore.prepared import PreparedWrite, StaleReadError
+from mixstore.prepared import PreparedWrite, Replica, StaleReadError
 from mixstore.registry import current
 from mixstore.state import State
 from mixstore.write import (
@@ -119,12 +119,13 @@ def prepare_write(
     context = WriteContext(
         operation, asked, bound.model, key, candidate.__dict__, previous, now, known, MappingProxyType(added)
     )
+    replica = options.get(AS_IT_IS)
     before = bound.schema.hooks["before_delete" if asked == "delete" else "before_save"]
-    if before:
+    if before and not replica:
         _before_hooks(bound, before, candidate, context)
     if asked == "delete" and old is not None:  # what the instance holds unsaved is not saved by deleting it
         candidate.__dict__.update(bound.decode(old) if bound.mutable or loaded is None else loaded)
-    conditions, side_writes = _before_write(bound, candidate, context, added)
+    conditions, side_writes = ([], []) if replica else _before_write(bound, candidate, context, added)
     if added:
         trusted.update({name: candidate.__dict__[name] for name in added.keys() - adds.keys()})
     for one in adds.values():
@@ -149,7 +150,7 @@ def prepare_write(
     context.key = key
     if chain.beside:
         _tell_of_record(context, state, read, record, changes)
-        side_writes += write_beside(bound, context, beside)
+        side_writes += write_beside(bound, context, beside, options)
     environment = {"now": now}
     visibility = _visibility(bound, operation, options, environment)
     wanted = conjunction(visibility, *[condition.expr for condition in conditions])
@@ -164,6 +165,7 @@ def prepare_write(
         side_writes=tuple([side_write(bound, context, extension, side) for extension, side in side_writes]),
         absent=operation == "upsert" and bool(chain.reads.get("upsert")) and read is not None and read.values is None,
     )
+    kind = Replica if replica else kind
     return kind(bound, asked, candidate, target, context, write, conditions, visibility)
 
 
@@ -329,7 +331,7 @@ def _visibility(bound: Bound, operation: str, options: Mapping[str, Any], enviro
     chain = bound.chain
     if operation in ("update", "delete"):
         return substitute(chain.visibility(options), environment) if options else chain.visible_in(environment)
-    veil = chain.veil if operation == "upsert" else None
+    veil = chain.veil if operation == "upsert" and not options.get(AS_IT_IS) else None
     return TRUE if veil is None else substitute(~veil, environment)
 
 

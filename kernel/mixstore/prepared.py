@@ -144,6 +144,17 @@ class PreparedWrite:
         return not evaluate(self.visibility, self.bound.stored_values(outcome.stored))
 
 
+class Replica(PreparedWrite):
+    """The write of a row as another store has it: nobody acted on it, so that there is nobody to tell."""
+
+    __slots__ = ()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Raise what the outcome means, if it is not stored."""
+        if outcome.status != "ok":
+            raise self._failure(outcome)
+
+
 def _error_of(bound: Bound, condition: Condition, key: KeyValue, values: Mapping[str, Any]) -> Exception:
     """The exception that a condition makes; what goes wrong in that is an error that names the condition."""
     owner = f"Condition({condition.expr!r})"

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from mixstore.backend import Capability
+from mixstore.chain import AS_IT_IS
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
 from mixstore.expressions import TRUE, After, Order, conjunction, matcher, paths, sort_key, substitute, terms
 from mixstore.failures import NOTHING_READ, hook_failed, hook_gave
@@ -55,7 +56,7 @@ def modified(bound: Bound, query: Query) -> Query:
 def _finished(bound: Bound, query: Query) -> tuple[Query, Expr]:
     """The query as a backend gets it, and the terms that only the kernel can apply (on replaced values)."""
     asked = query
-    query = modified(bound, query)
+    query = query if query.options.get(AS_IT_IS) else modified(bound, query)
     used = None if query.index is None else bound.schema.indexes[query.index]
     in_index = TRUE if used is None else used.present
     where = conjunction(query.where, in_index, bound.chain.visibility(query.options))
@@ -138,7 +139,7 @@ def _compiled(bound: Bound, query: Query, kept: Expr) -> QueryPlan:
 
 def _check_scan(bound: Bound, plan: QueryPlan, query: Query) -> None:
     policy = bound.schema.meta.get("scan", bound.backend.scan_policy) if plan.scan else "allow"
-    if policy == "allow":
+    if policy == "allow" or query.options.get(AS_IT_IS):  # whoever moves all rows asked for them
         return
     told = f"{bound.schema.name} where {query.where!r} reads the whole table"
     hint = "; ".join(plan.notes) or 'filter by the key or by a Field(index=True), or set Meta.scan = "allow"'

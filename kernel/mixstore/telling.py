@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import ConfigurationError, MixstoreError
 from mixstore.extension import BackendExtension
 from mixstore.mixin import MixstoreMeta
+from mixstore.query import Query
 from mixstore.registry import current
 from mixstore.tracing import TracedStep
 
@@ -56,10 +57,19 @@ def _models(answer: Any) -> tuple[type[Any], ...]:
     return models
 
 
+def _queries(answer: Any) -> tuple[Query, ...]:
+    queries = tuple(answer) if not isinstance(answer, Query) else (answer,)
+    for one in queries:
+        if not isinstance(one, Query):
+            raise TypeError(f"it must give queries (`builder.query`), not {one!r}")
+    return queries
+
+
 _GIVES: Mapping[str, Callable[[Any], Any]] = {
     "opaque": _by_field,
     "derived": _by_field,
     "enforces": _groups,
+    "kept_beside": _queries,
     "side_models": _models,
 }
 """What the answer of a hook must be; TypeError if it is not."""

@@ -29,6 +29,7 @@ from mixstore_extensions.history.reading import (
     instance_of,
     newest_first,
     numbered,
+    of_entity,
     restored,
     seen,
     shelf_of,
@@ -67,6 +68,9 @@ class History(Mixin):
 
         def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
             return (StoredRevision,)
+
+        def kept_beside(self, model_class: type[Any]) -> Iterable[Query]:
+            return (of_entity(self.shelf).query,)
 
         def read_beside(self, operation: str, key: tuple[Any, ...]) -> Query:
             newest = self.backend.query(StoredRevision).filter(row=self.shelf.row(key)).order_by("-number").limit(1)

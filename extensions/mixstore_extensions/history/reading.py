@@ -28,6 +28,11 @@ def newest_first(shelf: Shelf, key: tuple[Any, ...]) -> QueryBuilder[StoredRevis
     return shelf.bound.backend.query(StoredRevision).filter(row=shelf.row(key)).order_by("-number")
 
 
+def of_entity(shelf: Shelf) -> QueryBuilder[StoredRevision]:
+    """The revisions of all rows of the model."""
+    return shelf.bound.backend.query(StoredRevision).filter(row__startswith=rows_of(shelf.bound.schema.entity))
+
+
 def before(shelf: Shelf, key: tuple[Any, ...], time: datetime) -> QueryBuilder[StoredRevision]:
     """The newest revision of a row at a time. QueryError for anything but a datetime with a time zone."""
     if not isinstance(time, datetime) or time.tzinfo is None:
@@ -140,9 +145,8 @@ class Expiry:
 
     def revisions(self) -> QueryBuilder[dict[str, Any]]:
         """Of each row the newest first, with the values only if they are needed."""
-        query = self.bound.backend.query(StoredRevision).filter(row__startswith=rows_of(self.bound.schema.entity))
         wanted = ("row", "number", "at", "deleted", *(("values",) if self.names else ()))
-        return query.order_by("row", "-number").select(*wanted)
+        return of_entity(self.shelf).order_by("row", "-number").select(*wanted)
 
     def reached(self, found: Mapping[str, Any]) -> bool:
         """Whether this one may go, and with it all that are older. The newest goes only if it is an old deletion."""

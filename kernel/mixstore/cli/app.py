@@ -16,6 +16,7 @@ from mixstore import __version__
 from mixstore.cli.check import check
 from mixstore.cli.initialize import init
 from mixstore.cli.matrix import matrix
+from mixstore.cli.moving import copy, export, import_
 from mixstore.cli.new import new_backend, new_extension
 from mixstore.cli.plugins import plugins
 from mixstore.errors import MixstoreError, PluginError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 OWN: dict[str, Callable[..., None]] = {
     "check": check,
+    "copy": copy,
+    "export": export,
+    "import": import_,
     "init": init,
     "matrix": matrix,
     "new-backend": new_backend,

@@ -61,7 +61,7 @@ def imported(name: str) -> Iterator[Mistake]:
 def model_named(path: str, settings: Settings) -> Iterator[Mistake]:
     """Imports the module of a model that the config names; yields what is wrong with the name."""
     where = settings.where("models", path)
-    module_name = _module_of(path)
+    module_name = module_of(path)
     if module_name is None:
         yield Mistake(where, "there is no such module in the working folder, nor is one installed")
         return
@@ -86,7 +86,7 @@ def model_named(path: str, settings: Settings) -> Iterator[Mistake]:
         yield Mistake(where, f"the model is defined as {path_of(found)}: write that")
 
 
-def _module_of(path: str) -> str | None:
+def module_of(path: str) -> str | None:
     """The longest part of a dotted path, its last name aside, that names a module."""
     parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
