@@ -109,7 +109,10 @@ class Applying:
 
     def say(self, changes: Iterable[Change]) -> Steps:
         """Store marks in place of those that were read (None: remove them), as far as these are still so."""
-        writes = [self._said(before, after) for before, after in changes]
+        return (yield from self.write([self._said(before, after) for before, after in changes]))
+
+    def write(self, writes: Sequence[Write]) -> Steps:
+        """The outcomes of writes of marks."""
         if not writes:
             return []
         plan = self.storage.compile_batch(self.marks, writes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,11 +15,12 @@ from mixstore.drivers import adrive, driver
 from mixstore.errors import nearest
 from mixstore.registry import current
 from mixstore_backends.composite.applying import Applying
+from mixstore_backends.composite.comparing import Comparing, Comparison
 from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.lag import Behind, Lag, token_of
 from mixstore_backends.composite.marks import SyncMark, place_of
 from mixstore_backends.composite.outbox import Outbox
-from mixstore_backends.composite.plans import On, Stepwise
+from mixstore_backends.composite.plans import On, Steps, Stepwise
 from mixstore_backends.composite.routing import QUERY_METHODS, Router
 from mixstore_backends.composite.writing import Guarantee, Telling, guarantee_of
 
@@ -118,8 +120,50 @@ class CompositeBackend(PlannedBackend):
 
     def behind(self) -> Behind:
         """How far the search side is behind now."""
-        told: Behind = self._drive("lag", self.lag.told())
+        told: Behind = self.drive(self.lag.told())
         return told
+
+    def drive(self, steps: Steps) -> Any:
+        """Carry out steps on both sides; what they return."""
+        return self._drive("", steps)
+
+    # -- comparing ---------------------------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        model: type[Any],
+        *,
+        repair: bool = False,
+        sample: int | None = None,
+        key: Any = None,
+        note: Callable[[int], object] = lambda rows: None,
+    ) -> Comparison:
+        """Whether the search side has what the storage has, of all rows, of about `sample` of them, or of one `key`.
+
+        Both are read page by page. repair: what differs is copied again, or removed if it is in the search side only.
+        What is on its way is no difference. Rows that are dead are not looked at.
+        """
+        comparing = self._comparing(model)
+        return comparing.verify(repair, sample, note) if key is None else comparing.one(key, repair)
+
+    def reindex(
+        self,
+        model: type[Any],
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        note: Callable[[int], object] = lambda rows: None,
+    ) -> int:
+        """Copy all rows of a model to the search side again, and return how many; searches go on meanwhile.
+
+        checkpoint: a file that says where to go on after a stop; it is removed at the end.
+        """
+        return self._comparing(model).reindex(checkpoint, note)
+
+    def _comparing(self, model: type[Any]) -> Comparing:
+        copies = self.copies(self.bound(model))
+        if copies is None:
+            raise ConfigurationError(f"{model.__name__} has no copies: extensions keep it beside rows", model=model)
+        return Comparing(self, copies)
 
     # -- binding -----------------------------------------------------------------------------------------------------
 
@@ -236,7 +280,7 @@ class CompositeBackend(PlannedBackend):
 
     def execute(self, plan: Any) -> Any:
         if isinstance(plan, Stepwise):
-            return self._drive("", plan.steps())
+            return self.drive(plan.steps())
         return self.storage.execute(plan)
 
     async def aexecute(self, plan: Any) -> Any:

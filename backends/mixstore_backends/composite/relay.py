@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore import BackendError, Write
-from mixstore.drivers import adrive, driver
+from mixstore.drivers import adrive
 from mixstore_backends.composite.applying import Applying
 from mixstore_backends.composite.marks import DEAD, GONE, SHARDS, SyncMark
 from mixstore_backends.composite.plans import On, Steps
@@ -44,11 +44,10 @@ class Relay:
         self.backend = backend
         self.batch = batch
         self.note = note or (lambda done: None)
-        self._drive = driver(lambda step: step.backend.execute(step.plan))
 
     def once(self) -> Relayed:
         """All that is due now. BackendError if a side is not there; what was done by then stays done."""
-        done: Relayed = self._drive("relay", self._round())
+        done: Relayed = self.backend.drive(self._round())
         return done
 
     async def aonce(self) -> Relayed:
@@ -75,12 +74,12 @@ class Relay:
 
     def retry(self) -> int:
         """Take up again the records that were given up; returns how many."""
-        revived: int = self._drive("relay", self._revived())
+        revived: int = self.backend.drive(self._revived())
         return revived
 
     def given_up(self) -> Iterator[SyncMark]:
         """The marks of records that the search side refused too often, with its last error."""
-        yield from self._drive("relay", self.backend.lag.rows(self.backend.lag.query(DEAD)))
+        yield from self.backend.drive(self.backend.lag.rows(self.backend.lag.query(DEAD)))
 
     # -- one round ---------------------------------------------------------------------------------------------------
 
