@@ -15,13 +15,15 @@ from mixstore import (
     UnsupportedOperationError,
 )
 from mixstore.bulk import TO_WRITE
+from mixstore.words import words
 from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mixstore import Bound, QueryBuilder
+    from mixstore.query import Search
     from mixstore_backends.composite.lag import Lag
 
 SIDE, FRESH, TOKEN, MOST_LAG = "composite_side", "composite_fresh", "composite_token", "composite_max_lag"
@@ -31,13 +33,14 @@ STORAGE, SEARCH = "storage", "search"
 class OnSearch(QueryPlan, Stepwise):
     """A query that the search side answers; `fresh`: with the rows as the storage has them."""
 
-    __slots__ = ("copies", "fresh", "inner", "storage")
+    __slots__ = ("copies", "finds", "fresh", "inner", "storage")
 
     def __init__(self, copies: Copies, storage: PlannedBackend, inner: QueryPlan, query: Query, why: str) -> None:
         self.copies = copies
         self.storage = storage
         self.inner: Any = inner
         self.fresh = bool(query.options.get(FRESH))
+        self.finds = _finds(query.search, copies.bound.schema.searchable)
         name = copies.search.backend_name
         super().__init__(
             inner.operation,
@@ -53,6 +56,14 @@ class OnSearch(QueryPlan, Stepwise):
 
     def steps(self) -> Steps:
         return _read(self, self.inner)
+
+
+def _finds(search: Search | None, searchable: tuple[str, ...]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a search would find a row with these values."""
+    if search is None:
+        return lambda values: True
+    wanted, fields = set(words(search.text)), search.fields or searchable
+    return lambda values: wanted <= {word for name in fields for word in words(str(values[name] or ""))}
 
 
 class _More(Stepwise):
@@ -76,7 +87,7 @@ def _read(first: OnSearch, inner: Any) -> Steps:
     if first.fresh and values:
         keys = [copies.bound.key_from(one) for one in values]
         found = yield On(first.storage, first.storage.compile_get(copies.bound, [key for key in keys if key]))
-        rows = [row for row in found if row is not None]
+        rows = [row for row in found if row is not None and first.finds(copies.bound.stored_values(row))]
     return Rows(rows, None if answer.more is None else _More(first, answer.more))
 
 
