@@ -10,6 +10,9 @@ from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 
+FAST = {"timeout": 60, "synchronous": "off"}
+"""Patient and careless of power failures, so that a slow disk or a busy machine fails no test of behaviour."""
+
 
 class InMemory:
     @pytest.fixture
@@ -21,15 +24,32 @@ class InMemory:
 class OnSQLite:
     @pytest.fixture
     def backend(self, tmp_path):
-        sides = SQLiteBackend(tmp_path / "storage.db"), SQLiteBackend(tmp_path / "search.db")
+        sides = SQLiteBackend(tmp_path / "storage.db", **FAST), SQLiteBackend(tmp_path / "search.db", **FAST)
         with CompositeBackend(*sides, guarantee="sync") as backend:
             yield backend
 
 
-class TestCompositeInMemory(InMemory, BackendConformance): ...
+TWICE = "never, because the search side has a chain of its own, which serializes the copy"
+ONE_MORE = "never, because the chain of every model has the outbox in it"
+TWO_STEPS = "never, because with the guarantee that this is tested with a write is more than one request"
+GAPS = {
+    "test_every_path_of_saving_runs_every_hook_once_in_order*": TWICE,
+    "test_in_a_transaction_hooks_before_run_at_the_call_and_hooks_after_at_the_end": TWICE,
+    "test_writes_run_forward_and_what_follows_them_in_reverse": TWICE,
+    "test_a_transaction_runs_the_chain_at_the_call_and_what_follows_after_the_commit": TWICE,
+    "test_an_awaited_write_runs_the_same_chain": TWICE,
+    "test_an_extension_stands_where_it_says_and_else_in_the_order_of_the_bases": ONE_MORE,
+    "test_a_model_without_extensions_has_an_empty_chain": ONE_MORE,
+    "test_an_addition_inside_the_engine_is_one_request_that_tells_the_row_after_it": TWO_STEPS,
+}
 
 
-class TestCompositeOnSQLite(OnSQLite, BackendConformance): ...
+class TestCompositeInMemory(InMemory, BackendConformance):
+    gaps = GAPS
+
+
+class TestCompositeOnSQLite(OnSQLite, BackendConformance):
+    gaps = GAPS
 
 
 class TestTTL(InMemory, TTLConformance): ...
