@@ -40,7 +40,8 @@ def mixstore_register_backends(register: Callable[[str, BackendFactory], None]) 
 
 @hookimpl
 def mixstore_register_commands(app: Typer) -> None:
-    """`mixstore relay`."""
-    from mixstore_backends.composite.commands import relay
+    """`mixstore relay` and `mixstore verify`."""
+    from mixstore_backends.composite.commands import relay, verify
 
     app.command()(relay)
+    app.command()(verify)

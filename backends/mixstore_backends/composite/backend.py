@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -148,16 +147,18 @@ class CompositeBackend(PlannedBackend):
 
     def reindex(
         self,
-        model: type[Any],
+        model_class: type[Any],
+        /,
         *,
-        checkpoint: str | os.PathLike[str] | None = None,
-        note: Callable[[int], object] = lambda rows: None,
+        keep: bool | None = None,
+        told: Callable[[str, int, int | None], None] = lambda what, done, total: None,
     ) -> int:
-        """Copy all rows of a model to the search side again, and return how many; searches go on meanwhile.
+        """Copy all rows of a model to the search side again, while others read and write; how many rows.
 
-        checkpoint: a file that says where to go on after a stop; it is removed at the end.
+        One that was interrupted goes on where it was. `told` is told what is done, how many rows so far, and of how
+        many.
         """
-        return self._comparing(model).reindex(checkpoint, note)
+        return self._comparing(model_class).reindex(told)
 
     def _comparing(self, model: type[Any]) -> Comparing:
         copies = self.copies(self.bound(model))

@@ -1,23 +1,26 @@
-"""`mixstore relay`: the worker that keeps search sides in step."""
+"""`mixstore relay`, the worker that keeps search sides in step, and `mixstore verify`, which looks whether they are."""
 
 from __future__ import annotations
 
 import json
 import signal
 import threading
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from mixstore import MixstoreError
+from mixstore import ConfigurationError, MixstoreError
 from mixstore.cli.check import Modules
-from mixstore.cli.importing import told
+from mixstore.cli.importing import path_of, told
 from mixstore.cli.inspection import inspect
 from mixstore.cli.live import backend_label
-from mixstore.cli.screen import Screen
+from mixstore.cli.screen import INDENT, Screen
+from mixstore.errors import nearest
 
 if TYPE_CHECKING:
     from mixstore_backends.composite.backend import CompositeBackend
+    from mixstore_backends.composite.comparing import Comparison
     from mixstore_backends.composite.relay import Relayed
 
 
@@ -66,6 +69,63 @@ def relay(
         thread.join()
     for worker in workers:
         worker.tell()
+
+
+def verify(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, with its module: app.models.Article")],
+    repair: Annotated[bool, typer.Option("--repair", help="Make the search side as the storage is.")] = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Look at about N rows only.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K", help="Look at one row: its key, as JSON if it has several parts.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers only, as JSON.")] = False,
+) -> None:
+    """Compare the search side of a model with its storage: what is missing, stale, or only in the search side.
+
+    Reads both page by page. What a relay has yet to bring is no difference. Exit code 1 if differences are left.
+    """
+    if sample is not None and key is not None:
+        raise typer.BadParameter("--sample and --key don't go together")
+    screen = Screen(quiet=as_json)
+    found = inspect([model.rpartition(".")[0]] if "." in model else [])
+    bound = next((one for one in found.bounds if path_of(one.model) == model), None)
+    if bound is None or not _composites([bound], None):
+        found.show_mistakes(screen)
+        known = [path_of(one.model) for one in found.bounds if _composites([one], None)]
+        raise ConfigurationError(f"no model {model!r} is bound to a composite", hint=nearest(model, known))
+    backend = cast("CompositeBackend", bound.backend)
+    result = backend.verify(bound.model, repair=repair, sample=sample, key=None if key is None else _key(key))
+    left = result.differences - result.repaired
+    if as_json:
+        typer.echo(json.dumps({name: value for name, value in asdict(result).items() if name != "examples"}))
+    else:
+        _show(screen, result, left)
+    if left:
+        raise typer.Exit(1)
+
+
+def _key(text: str) -> Any:
+    """A key as it was typed: JSON if it is a list or an object, otherwise the text itself."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--key is no JSON: {error}") from error
+    return tuple(told) if isinstance(told, list) else told
+
+
+def _show(screen: Screen, result: Comparison, left: int) -> None:
+    screen.show(f"{result.rows:,} rows looked at, {result.waiting:,} of them on their way")
+    for one in result.examples:
+        screen.bad(f"{one.kind}: {one.key!r}", indent=INDENT)
+    counts = f"{result.missing} missing, {result.stale} stale, {result.orphans} only in the search side"
+    (screen.bad if left else screen.good)(f"{counts}; {result.repaired} repaired")
 
 
 def _composites(bounds: Any, name: str | None) -> dict[str, CompositeBackend]:

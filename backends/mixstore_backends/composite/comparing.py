@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mixstore import Add, Query, Write
-from mixstore.moving.checkpoints import Checkpoint
 from mixstore.moving.forms import Forms
 from mixstore.moving.reading import number_of, pages
 from mixstore_backends.composite.copies import Copies
-from mixstore_backends.composite.marks import SyncMark, new_mark, place_of
+from mixstore_backends.composite.marks import Progress, SyncMark, new_mark, place_of
 from mixstore_backends.composite.plans import On, Steps
 from mixstore_backends.composite.routing import SIDE, STORAGE
+
+Told = Callable[[str, int, "int | None"], None]
 
 if TYPE_CHECKING:
     from mixstore_backends.composite.backend import CompositeBackend
 
 Kind = Literal["missing", "stale", "orphan"]
 EXAMPLES = 20
+LASTS = timedelta(days=1)
+"""One that was interrupted longer ago begins anew."""
 
 
 class Difference(NamedTuple):
@@ -80,18 +83,27 @@ class Comparing:
         self._look_again(result, [self.bound.key(key, {})], repair)
         return result
 
-    def reindex(self, checkpoint: str | os.PathLike[str] | None, note: Callable[[int], object]) -> int:
-        """Write every copy anew, as the storage has its record then. Returns how many records there are."""
-        entity = self.bound.schema.entity
-        reached, done = Checkpoint(checkpoint, f"reindex {entity}"), 0
-        for page in pages(self.bound, self._originals, reached.cursor(entity)):
+    def reindex(self, told: Told) -> int:
+        """Write every copy anew, as the storage has its record then. Returns how many were written.
+
+        How far it has come is kept in the storage: one that was interrupted goes on there.
+        """
+        entity, total = self.bound.schema.entity, number_of(self.bound, self._originals)
+        reached, done = self._progress(), 0
+        for page in pages(self.bound, self._originals, None if reached is None else reached.cursor):
             if page.rows:
                 self._copied([self._key(values) for values in page.rows])
             done += len(page.rows)
-            reached.reached(entity, page.cursor)
-            note(done)
-        reached.remove()
+            if page.cursor is not None:
+                self.backend.upsert(Progress, {"of": entity, "cursor": page.cursor, "at": self.backend.clock()})
+            told(f"copying {entity} to the search side", done, total)
+        self.backend.query(Progress).filter(of=entity).delete()
         return done
+
+    def _progress(self) -> Progress | None:
+        """Where an interrupted one has to go on; None to begin."""
+        found = self.backend.query(Progress).filter(of=self.bound.schema.entity).first()
+        return found if found is not None and self.backend.clock() - found.at < LASTS else None
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,19 @@ class SyncMark(Model):
         return self.shard is not None and self.shard != GONE
 
 
+class Progress(Model):
+    """How far a reindexing has come."""
+
+    class Meta:
+        entity = "mixstore_reindexing"
+        internal = True
+        scan = "allow"
+
+    of: str = Field(primary_key=True)
+    cursor: str
+    at: datetime
+
+
 def place_of(entity: str, key: str) -> str:
     """The key of the mark of a record."""
     if len(key) > LONGEST:

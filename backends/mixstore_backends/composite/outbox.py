@@ -8,7 +8,7 @@ from typing import Any
 
 from mixstore import BackendExtension, Capability, SideWrite, WriteContext
 from mixstore.keytexts import KeyTexts
-from mixstore_backends.composite.marks import SyncMark, new_mark
+from mixstore_backends.composite.marks import Progress, SyncMark, new_mark
 
 
 class Outbox(BackendExtension):
@@ -23,7 +23,7 @@ class Outbox(BackendExtension):
         return KeyTexts(self.schema)
 
     def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
-        return (SyncMark,)
+        return SyncMark, Progress
 
     def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterator[SideWrite]:
         assert context.key is not None

@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mixstore.testing import BackendConformance
+from mixstore.testing.cases.batch import BatchCases
+from mixstore.testing.cases.hidden import HiddenCases
+from mixstore.testing.cases.isolation import IsolationCases
+from mixstore.testing.cases.pages import PageCases
+from mixstore.testing.cases.search import SearchCases
+from mixstore.testing.cases.select import SelectCases
+from mixstore.testing.cases.transactions import TransactionCases
+from mixstore.testing.cases.unique import UniqueCases
 from mixstore_backends.composite import CompositeBackend
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
@@ -48,8 +56,18 @@ class TestCompositeInMemory(InMemory, BackendConformance):
     gaps = GAPS
 
 
-class TestCompositeOnSQLite(OnSQLite, BackendConformance):
-    gaps = GAPS
+class TestCompositeOnSQLite(
+    OnSQLite,
+    BatchCases,
+    HiddenCases,
+    IsolationCases,
+    PageCases,
+    SearchCases,
+    SelectCases,
+    TransactionCases,
+    UniqueCases,
+):
+    """Those parts of the kit in which rows of two kinds of engines meet."""
 
 
 class TestTTL(InMemory, TTLConformance): ...
