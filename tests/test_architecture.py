@@ -32,6 +32,7 @@ KERNEL_EXTRAS = {
     "settings.py": {"tomli"},  # tomllib is in the standard library from 3.11 on
 }
 KERNEL_TYPES = {"hookspecs.py": {"typer"}}  # what a hook gets
+BACKEND_EXTRAS = {"composite": {"typer"}, "plugin.py": {"typer"}}
 EXTENSION_EXTRAS = {
     "compressed.py": {"zstandard"},
     "demo": {"airportsdata", "rich", "typer"},
@@ -143,8 +144,8 @@ def test_backends_and_extensions_need_the_kernel_and_pydantic_only(path):
     if package == "mixstore":
         return
     allowed = {package, "mixstore", "typing_extensions", *PYDANTIC, *set().union(*DRIVERS.values())}
-    if package == "mixstore_extensions":
-        allowed |= EXTENSION_EXTRAS.get(first_folder(path), set())
+    extras = EXTENSION_EXTRAS if package == "mixstore_extensions" else BACKEND_EXTRAS
+    allowed |= extras.get(first_folder(path), set())
     foreign = set(imports(tree_of(path))) - STANDARD - allowed
     assert not foreign
 

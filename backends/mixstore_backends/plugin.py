@@ -10,6 +10,8 @@ from mixstore.hookspecs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typer import Typer
+
     from mixstore.backend import Backend
     from mixstore.registry import BackendFactory
 
@@ -28,8 +30,18 @@ class LazyBackend(NamedTuple):
 
 @hookimpl
 def mixstore_register_backends(register: Callable[[str, BackendFactory], None]) -> None:
-    """`memory://`, `sqlite:///file`, `dynamodb://table` and `opensearch://host:9200`."""
+    """`memory://`, `sqlite:///file`, `dynamodb://table`, `opensearch://host:9200` and `composite://`."""
     register("memory", LazyBackend("mixstore_backends.memory", "InMemoryBackend"))
     register("sqlite", LazyBackend("mixstore_backends.sqlite", "SQLiteBackend"))
     register("dynamodb", LazyBackend("mixstore_backends.dynamodb", "DynamoDBBackend"))
     register("opensearch", LazyBackend("mixstore_backends.opensearch", "OpenSearchBackend"))
+    register("composite", LazyBackend("mixstore_backends.composite", "CompositeBackend"))
+
+
+@hookimpl
+def mixstore_register_commands(app: Typer) -> None:
+    """`mixstore relay` and `mixstore verify`."""
+    from mixstore_backends.composite.commands import relay, verify
+
+    app.command()(relay)
+    app.command()(verify)

@@ -6,6 +6,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mixstore.errors import BatchError, MixstoreError, UnsupportedOperationError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.builder import QueryBuilder
     from mixstore.drift import Drift
+    from mixstore.extension import BackendExtension
     from mixstore.transaction import Transaction
 
 M = TypeVar("M")
@@ -53,6 +55,8 @@ class Capability(enum.Flag):
     """`search(text, highlight=True)` tells the parts of the text that were found."""
     SECONDARY_INDEXES = enum.auto()
     """Equality on the partition of an index that `Meta.indexes` declares doesn't scan."""
+    EXTERNAL_VERSIONS = enum.auto()
+    """A write may bring a version, which loses against a higher one that is stored (`Write.version`)."""
 
 
 def utc_now() -> datetime:
@@ -81,6 +85,10 @@ class Backend(ABC):
     """Whether the chain of extensions stands in front of this backend."""
     config_name: str | None = None
     """The name under which the config knows this backend."""
+    brings: tuple[type[BackendExtension], ...] = ()
+    """Extensions that every model which is bound to this backend has, whatever it declares."""
+    query_methods: Mapping[str, Callable[..., QueryBuilder[Any]]] = MappingProxyType({})
+    """What queries on this backend can be told besides: `{"fresh": lambda query: query.option("fresh", True)}`."""
 
     def __init__(self, adapter: ModelAdapter) -> None:
         self.adapter = adapter
@@ -91,6 +99,11 @@ class Backend(ABC):
     @abstractmethod
     def backend_name(self) -> str:
         """The kind of store, as extensions name it: `memory`, `sqlite`, ..."""
+
+    @property
+    def extension_names(self) -> tuple[str, ...]:
+        """The kinds of store whose extensions fit this one, the best first."""
+        return (self.backend_name,)
 
     @abstractmethod
     def create(self, model_class: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,20 +96,29 @@ def bind_pair(model: type[Any], backend: Backend) -> Bound:
         found = backend._bounds.get(model)
         if found is not None:
             return found
-        schema = schema_of(model)
-        current = current_registry()
-        current.load_plugins()
-        _check_entity(schema, backend)
-        from mixstore import direct, watching
-
-        chain = compile_chain(schema, backend, current)
-        bound = Bound(schema, backend, direct.engine_of(backend), chain)
-        options = {option for spec in schema.fields.values() for option in spec.options}
-        applied = () if schema.definition.internal else current.extension_settings(backend.config_name).apply
-        current.add_bound(model, backend.backend_name, options, bound, applied)
-        watching.follow(bound)
-        backend._bounds[model] = bound
+        _check_entity(schema_of(model), backend)
+        bound = backend._bounds[model] = _compiled(model, backend)
         return bound
+
+
+def bind_copies(model: type[Any], backend: Backend) -> Bound:
+    """Compile a model for a backend that keeps copies of rows which another one writes; the caller keeps the result."""
+    with _lock:
+        return _compiled(model, backend, copies=True)
+
+
+def _compiled(model: type[Any], backend: Backend, copies: bool = False) -> Bound:
+    from mixstore import direct, watching
+
+    schema, current = schema_of(model), current_registry()
+    current.load_plugins()
+    chain = compile_chain(schema, backend, current, copies)
+    bound = Bound(schema, backend, direct.engine_of(backend), chain)
+    options = {option for spec in schema.fields.values() for option in spec.options}
+    applied = () if schema.definition.internal else current.extension_settings(backend.config_name).apply
+    current.add_bound(model, backend.backend_name, options, bound, applied)
+    watching.follow(bound)
+    return bound
 
 
 def _check_entity(schema: ModelSchema, backend: Backend) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from mixstore import aggregating, bulk, expressions, lookups, pages, reads, suggesting
 from mixstore.aggregations import Aggregation, checked
 from mixstore.chain import PHYSICAL
-from mixstore.errors import QueryError, nearest
+from mixstore.errors import ConfigurationError, QueryError, nearest
 from mixstore.expressions import TRUE, Expr, Q
 from mixstore.indexes import check_named
 from mixstore.query import Explanation, Page, Query
@@ -80,9 +80,18 @@ class QueryBuilder(Generic[M]):
             raise AttributeError(name)
         methods = schema_of(self.query.model).declared.query_methods
         if name not in methods:
+            methods = {**self._of_backend(), **methods}
+        if name not in methods:
             known = [*methods, *(public for public in dir(type(self)) if not public.startswith("_"))]
             raise AttributeError(f"a query on {self.query.model.__name__} has no {name!r}; {nearest(name, known)}")
         return lambda *args, **kwargs: methods[name](self, *args, **kwargs)
+
+    def _of_backend(self) -> Mapping[str, Callable[..., Any]]:
+        """What the backend adds to queries; nothing as long as there is none."""
+        try:
+            return self._bound().backend.query_methods
+        except ConfigurationError:
+            return {}
 
     # -- what to ask ------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
+TO_WRITE = "mixstore.to_write"
+"""The query option that tells a backend that keeps copies: the rows are to be written, and must be the originals."""
 
 
 def update_all(bound: Bound, query: Query, changes: dict[str, Any]) -> Steps:
@@ -73,6 +75,7 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
     if query.fields is not None:
         raise QueryError("select() and a write don't go together", model=bound.model)
     written = 0
+    query = query.replace(options={**query.options, TO_WRITE: True})
     sliced = query.limit is not None or query.offset or query.cursor is not None
     asked = by_key(bound, query) if sliced else query.replace(order=())
     state = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +96,20 @@ class Chain:
             return asked
         return self.rewrites.get(asked, asked)  # type: ignore[return-value]
 
+    def of_copies(self) -> Chain:
+        """What of it is about rows that are stored, and not about how they come to be."""
+        return replace(
+            self,
+            before_write=(),
+            validate=(),
+            after_write=(),
+            beside=(),
+            side_models=(),
+            rewrites={},
+            reads={},
+            derived={},
+        )
+
     @property
     def empty(self) -> bool:
         """Whether no extension is active."""
@@ -132,17 +146,22 @@ class Chain:
         return conjunction(*[~expr for expr in hiding]) if hiding else TRUE
 
 
-def compile_chain(schema: ModelSchema, backend: Backend, registry: Any) -> Chain:
-    """Resolve, check, order and compile; ConfigurationError names the mixin, the backend and what is installed."""
+def compile_chain(schema: ModelSchema, backend: Backend, registry: Any, copies: bool = False) -> Chain:
+    """Resolve, check, order and compile; ConfigurationError names the mixin, the backend and what is installed.
+
+    copies: of rows that another backend wrote, whose chain has seen to it that they may be: this one reads them, and
+    stores them in its form.
+    """
     on = f"{schema.name} on {backend.backend_name}"
     selection = select(schema, backend, registry)
     active = {
         name: one.extension(one.mixin, schema.model, schema, backend, selection.options[name])
         for name, one in selection.active.items()
     }
-    _check_requires(schema, backend, active)
+    if not copies:
+        _check_requires(schema, backend, active)
     order = ordered(active, on)
-    chain = _compiled(schema, backend, [active[name] for name in order])
+    chain = _compiled(schema, backend, [active[name] for name in order], copies)
     why = {name: f"{_why(selection.active[name], backend)}; {place}" for name, place in order.items()}
     chain.entries = (
         *(Entry(name, active[name].fidelity, "active", why[name]) for name in order),
@@ -214,7 +233,7 @@ def _check_requires(schema: ModelSchema, backend: Backend, active: Mapping[str, 
         raise ConfigurationError("\n  ".join(lacking), model=schema.model, backend=backend.backend_name)
 
 
-def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension]) -> Chain:
+def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtension], copies: bool) -> Chain:
     step = TracedStep if current().settings.trace else getattr
 
     def hooks(name: str) -> tuple[tuple[BackendExtension, Callable[..., Any]], ...]:
@@ -243,6 +262,8 @@ def _compiled(schema: ModelSchema, backend: Backend, active: list[BackendExtensi
         chain.evict = disjunction(*[expr for _, expr in chain.dead])
     if chain.veiled:
         chain.veil = disjunction(*[expr for _, expr in chain.veiled])
+    if copies:
+        return chain.of_copies()
     chain.dies = hooks("dies")
     chain.unique = schema.unique if Capability.UNIQUE in backend.capabilities else ()
     freeing = [one for one, _ in hooks("frees_unique")] if schema.unique or hooks("enforces") else []

@@ -134,6 +134,13 @@ class PlannedBackend(Backend):
         """Writes of which each succeeds or fails by itself; None: the kernel executes one plan a write."""
         return None
 
+    def compile_copies(self, bound: Bound, writes: Sequence[Write], visible: bool) -> Any:
+        """`compile_batch` of whole rows and deletes that bring a version, for backends with EXTERNAL_VERSIONS.
+
+        visible: when the plan has been executed, searches see what was written; otherwise it is enough that they will.
+        """
+        return self.compile_batch(bound, writes)
+
     def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
         """The rows of these models in the partition of this text, in the order of their sort texts.
 

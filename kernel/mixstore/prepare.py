@@ -278,7 +278,7 @@ def _stored(
     key = same_key(bound, candidate, state, plain, changed)
     for extension, hook in bound.chain.validate:
         _called(bound, extension, "validate", key, hook, dict(candidate.__dict__))
-    record = _serialized(bound, plain, key)
+    record = serialized(bound, plain, key)
     if operation != "update":
         return record, None, key
     if state is None or old is None:
@@ -293,7 +293,7 @@ def _stored(
     return record, changes, key
 
 
-def _serialized(bound: Bound, plain: dict[str, Any], key: KeyValue) -> dict[str, Any]:
+def serialized(bound: Bound, plain: dict[str, Any], key: KeyValue) -> dict[str, Any]:
     """The record as extensions store it. HookError for a field that one replaced and does not declare as opaque."""
     record = plain
     for extension, hook in bound.chain.serialize:
@@ -366,12 +366,16 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
     if side.op == "delete":
         return Write("delete", other, key, condition=condition)
     record = other.encode(side.instance)
+    changes = dict(record) if side.op == "update" else None
+    if side.counts:
+        changes = {name: value for name, value in record.items() if name not in other.schema.key_fields}
+        changes.update({name: Add(1) for name in side.counts})
     return Write(
         side.op,
         other,
         key,
         record,
-        dict(record) if side.op == "update" else None,
+        changes,
         condition,
         contested=side.contested,
         claim=None if side.claims is None else Claim(extension, side.claims),

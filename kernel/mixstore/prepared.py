@@ -85,6 +85,8 @@ class PreparedWrite:
                     bound, type(extension).__qualname__, "after_write", write.key, error, STORED
                 ) from error
         self._model_hooks("after_delete" if self.asked == "delete" else "after_save")
+        if outcome.error is not None:
+            raise outcome.error
 
     def told(self, outcome: Outcome) -> Generator[Any, Any, Outcome]:
         """The outcome, with what the engine did not tell and `finish` needs."""

@@ -78,12 +78,13 @@ def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
         settings = settings.model_copy(update={"apply": ()})
     used = {option for spec in schema.fields.values() for option in spec.options}
     own = candidates(schema.model, registry.all_extensions(), used)
-    found = [*own, *_applied(schema, settings, registry, own)]
+    found = [*own, *_applied(schema, settings, registry, own), *_brought(schema, backend)]
     _check_names(schema, found)
-    best = best_of(found, backend.backend_name) if backend.runs_extensions else {}
+    best = best_of(found, backend.extension_names) if backend.runs_extensions else {}
     mistakes = [*_unfit(schema, backend, found, registry), *_wrong_names(backend, settings, registry, best, found)]
     active: dict[str, Candidate] = {}
     options: dict[str, Any] = {}
+    brought = backend.brings
     why = "no extension for this backend" if backend.runs_extensions else "the backend runs no extensions"
     nowhere = f"{schema.name} on {backend.backend_name}: {why}"
     inactive = {one.name: nowhere for one in found if one.name not in best}
@@ -92,7 +93,7 @@ def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
         if needless:
             inactive[name] = f"the engine enforces it: {', '.join(str(one.name) for one in one.extension.unless)}"
             continue
-        enabled = settings.enable is None or name in (*settings.enable, *settings.apply)
+        enabled = settings.enable is None or name in (*settings.enable, *settings.apply) or one.extension in brought
         if enabled and name not in settings.disable:
             active[name] = one
         else:
@@ -106,11 +107,12 @@ def select(schema: ModelSchema, backend: Backend, registry: Any) -> Selection:
     return Selection(active, options, inactive, found)
 
 
-def best_of(found: Sequence[Candidate], backend_name: str) -> dict[str, Candidate]:
-    """The one extension of each name that fits the backend: exact beats any, near beats far."""
+def best_of(found: Sequence[Candidate], names: Sequence[str]) -> dict[str, Candidate]:
+    """The one extension of each name that fits a backend of these names: exact beats any, near beats far."""
     best: dict[str, Candidate] = {}
-    fitting = [one for one in found if one.extension.backend_name in (backend_name, ANY_BACKEND)]
-    for one in sorted(fitting, key=lambda one: (one.extension.backend_name == ANY_BACKEND, one.distance)):
+    ranks = {name: rank for rank, name in enumerate((*names, ANY_BACKEND))}
+    fitting = [one for one in found if one.extension.backend_name in ranks]
+    for one in sorted(fitting, key=lambda one: (ranks[one.extension.backend_name], one.distance)):
         best.setdefault(one.name, one)
     order = list(dict.fromkeys(one.name for one in found))
     return {name: best[name] for name in order if name in best}
@@ -146,6 +148,13 @@ def _applied(
         for one in registry.all_extensions()
         if one.name in settings.apply and one not in there
     ]
+
+
+def _brought(schema: ModelSchema, backend: Backend) -> list[Candidate]:
+    """The extensions that the backend itself has for every model but internal ones."""
+    far = len(schema.model.__mro__)
+    brought = () if schema.definition.internal else backend.brings
+    return [Candidate(_name(one, one), one, one, far) for one in brought]
 
 
 Mistakes = list[tuple[str, str]]

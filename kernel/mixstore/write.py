@@ -60,11 +60,14 @@ class Write:
     """One row to write: data, compiled by a backend together with others into one atomic plan.
 
     `record` is the whole row as stored (create, upsert); `changes` maps attributes to their new stored values, REMOVE
-    or Add (update). `condition` must hold on the stored row, or the outcome is `condition`; an upsert asks it only of a
-    row that is there. `evict` tells which rows count as absent: one that is in the way of the key or of a unique value
-    is replaced. `absent` asks of an upsert that there be no (live) row. `dies` is when the row of a side write dies,
-    together with its owner: an engine that removes rows by itself may remove it from then on. `contested` and `claim`
-    are said of side writes whose key another row may have; backends need not look at them.
+    or Add (update); an upsert that has them makes them where there is a row, instead of replacing it. `condition` must
+    hold on the stored row, or the outcome is `condition`; an upsert asks it only of a row that is there. `evict` tells
+    which rows count as absent: one that is in the way of the key or of a unique value is replaced. `absent` asks of an
+    upsert that there be no (live) row. `dies` is when the row of a side write dies, together with its owner: an engine
+    that removes rows by itself may remove it from then on. `contested` and `claim` are said of side writes whose key
+    another row may have; backends need not look at them. `version`, for backends that declare EXTERNAL_VERSIONS, is a
+    number that the engine keeps with the row, also with one that it deletes: the outcome is `condition` if a higher one
+    is there.
     """
 
     __slots__ = (
@@ -80,6 +83,7 @@ class Write:
         "op",
         "record",
         "side_writes",
+        "version",
     )
 
     def __init__(
@@ -96,6 +100,7 @@ class Write:
         contested: bool = False,
         claim: Claim | None = None,
         dies: datetime | None = None,
+        version: int | None = None,
     ) -> None:
         self.op = op
         self.bound = bound
@@ -109,6 +114,7 @@ class Write:
         self.contested = contested
         self.claim = claim
         self.dies = dies
+        self.version = version
 
     @property
     def adds(self) -> bool:
@@ -151,7 +157,8 @@ class Write:
         """The record after the write, made anew from the one before; None after a delete."""
         if self.op == "delete":
             return None
-        return changed(stored, self.changes) if self.op == "update" else self.record
+        merges = self.op == "update" or (stored is not None and self.changes is not None)
+        return changed(stored, self.changes) if merges else self.record
 
     def fails(self, outcome: Outcome) -> bool:
         """Whether the outcome stops the unit that the write belongs to: a delete of what is not there does not."""
@@ -186,7 +193,8 @@ class Outcome:
     status: `ok` (for an update that adds, `stored` is the row as it is now, if the engine tells); `exists` (the key is
     taken); `missing` (no such row); `condition` (it does not hold; `stored` is the row that is there); `unique` (the
     value of `field` is taken); `skipped` (another write of the unit failed); `failed` (the engine could not do it and
-    gave up: `error` says why, and whether that is certain; in a batch, of which others may have been stored).
+    gave up: `error` says why, and whether that is certain; in a batch, of which others may have been stored). With
+    `ok`, an `error` is about what came after the write, which is stored: it is raised when the instance knows of that.
     `side` is the side write that this is about, if it is not about the write itself.
     """
 
@@ -241,6 +249,8 @@ class SideWrite(NamedTuple):
     still among it, it is a DuplicateKeyError of the field; otherwise, or if the holder is dead or gone, its claim is
     taken over, and a dead holder removed. Something in a claim must be new each time that it is written.
     A `linked` row dies with the row beside which it is written (`dies`).
+    An upsert that `counts` makes these numbers one more than those that are stored, inside the engine; where there is
+    no row, they are what the instance has.
     """
 
     op: Operation
@@ -249,6 +259,7 @@ class SideWrite(NamedTuple):
     condition: Expr | None = None
     claims: str | None = None
     linked: bool = False
+    counts: tuple[str, ...] = ()
 
 
 class WriteContext:

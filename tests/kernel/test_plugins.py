@@ -91,7 +91,7 @@ def test_the_built_ins_register_through_entry_points_like_anyone(fresh: Registry
         ]
     )
     assert [(info.name, info.state, info.backends) for info in fresh.plugins] == [
-        ("backends", "active", ("memory", "sqlite", "dynamodb", "opensearch")),
+        ("backends", "active", ("memory", "sqlite", "dynamodb", "opensearch", "composite")),
         ("extensions", "active", ()),
     ]
 

@@ -133,9 +133,12 @@ def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False, marked: 
     table: Table = write.bound.native
     token: str | None = None
     given = Placeholders()
+    merges = write.op == "upsert" and write.changes is not None
     condition = _condition(table, write, given, lenient) if basis is UNREAD else _unchanged(table, write, given, basis)
     request: dict[str, Any] = {}
-    if write.op in ("create", "upsert"):
+    if merges:
+        kind, request["Key"] = "Update", table.keying.wire(write.key)
+    elif write.op in ("create", "upsert"):
         kind, request["Item"] = "Put", table.item_of(write.key, write.record or {})
         if write.dies is not None and table.expiry is not None:
             request["Item"][table.expiry] = {"N": str(ceil(write.dies.timestamp()))}
@@ -144,9 +147,11 @@ def action_of(write: Write, basis: Any = UNREAD, lenient: bool = False, marked: 
             request["Item"][table.token] = {"S": token}
     else:
         kind, request["Key"] = write.op.capitalize(), table.keying.wire(write.key)
-    if write.op == "update":
+    if write.op == "update" or merges:
         changes = changes_of(table, write, basis)
-        expected = _index_basis(table, write) if basis is UNREAD else {}
+        if merges:
+            changes = {**_only_new(table, write), **changes}
+        expected = _index_basis(table, write) if basis is UNREAD and not merges else {}
         condition = _joined([condition, *_still(expected, given)])
         if marked and not write.adds:
             token = new_token()
@@ -227,6 +232,17 @@ def changes_of(table: Table, write: Write, basis: Any = UNREAD) -> dict[str, Wir
         for index in touched:
             made.update({name: items.get(name) for name in index.own})
     return made
+
+
+def _only_new(table: Table, write: Write) -> dict[str, Wire | None]:
+    """What an upsert that changes a row writes, since there may be none: it is the same in one that is there."""
+    elsewhere = {*table.own_attributes, *table.key_attributes, *(write.changes or {})}
+    made = {
+        name: table.shaper.attribute(name, value, table.columns.get(name))
+        for name, value in (write.record or {}).items()
+        if name not in elsewhere
+    }
+    return made if table.entity is None else {table.entity[0]: {"S": table.entity[1]}, **made}
 
 
 def _touches(index: Any, write: Write) -> bool:

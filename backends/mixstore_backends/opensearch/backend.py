@@ -56,6 +56,7 @@ class OpenSearchBackend(PlannedBackend):
         | Capability.SIMPLE_SYNTAX
         | Capability.MORE_LIKE_THIS
         | Capability.HIGHLIGHTS
+        | Capability.EXTERNAL_VERSIONS
     )
     adapter: OpenSearchAdapter
 
@@ -249,6 +250,9 @@ class OpenSearchBackend(PlannedBackend):
         if bound.chain.claiming:
             return None
         return units.Bulk(bound.native, writes, self._refresh.get())
+
+    def compile_copies(self, bound: Bound, writes: Sequence[Write], visible: bool) -> Stepwise:
+        return units.Bulk(bound.native, writes, clients.policy("wait_for" if visible else False))
 
     # -- executing -------------------------------------------------------------------------------------------------
 

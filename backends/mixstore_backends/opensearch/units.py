@@ -173,6 +173,8 @@ class Bulk(Stepwise):
         if status != 409:
             problem = errors.meaning(errors.failure_of(status, error), self.index.name)
             return Outcome("failed", error=self._placed(task, problem))
+        if task.write.version is not None:
+            return Outcome("condition")
         if task.write.op == "create" and task.evicts is None:
             return Outcome("exists")
         task.looks = True

@@ -108,6 +108,8 @@ class Task:
             head += b',"_index":%b,"if_seq_no":%d,"if_primary_term":%d' % (place, stored.seq_no, stored.primary_term)
         elif verb == "update":
             head += b',"retry_on_conflict":%d' % INTERNAL_RETRIES
+        if write.version is not None:
+            head += b',"version":%d,"version_type":"external_gte"' % write.version
         if verb == "delete":
             return head + b"}}\n"
         body = partial(self.index, write) if verb == "update" else self.index.document(write.record or {})
@@ -120,6 +122,7 @@ def replaces(write: Write) -> bool:
         write.op == "upsert"
         and write.condition is None
         and write.evict is None
+        and write.version is None
         and not write.absent
         and not write.side_writes
     )

@@ -69,6 +69,8 @@ def main_statement(table: Table, write: Write, where: Where | None) -> Sql:
             return Sql(table.insert_sql, table.row_of(write.record or {}))
         case "upsert":
             base = Sql(table.insert_sql if write.absent else table.upsert_sql, table.row_of(write.record or {}))
+            if write.changes is not None:
+                base = _merged(table, write)
             return base if write.absent else _with(base, " WHERE ", condition)
         case "update":
             return _with(_update(table, write), " AND ", condition)
@@ -76,6 +78,14 @@ def main_statement(table: Table, write: Write, where: Where | None) -> Sql:
             return _with(Sql(table.delete_sql, table.key_of(write.key)), " AND ", condition)
         case _:
             raise TypeError(f"SQLite knows no write {write.op!r}")
+
+
+def _merged(table: Table, write: Write) -> Sql:
+    """An upsert that changes a row which is there."""
+    changed = _assignments(table, write.changes or {})
+    keys = ", ".join(column.sql for column in table.keys)
+    inserted = f"{table.insert_sql} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(part.text for part in changed)}"
+    return Sql(inserted, (*table.row_of(write.record or {}), *_parameters(changed)))
 
 
 def _with(base: Sql, word: str, condition: Sql | None) -> Sql:
@@ -94,6 +104,12 @@ def _update(table: Table, write: Write) -> Sql:
             sql = table.update_sql[names] = _update_sql(table, [f"{_column(table, name).sql} = ?" for name in names])
         values = tuple([table.stored(name, value) for name, value in changes.items()])
         return Sql(sql, values + table.key_of(write.key))
+    parts = _assignments(table, changes)
+    return Sql(_update_sql(table, [part.text for part in parts]), _parameters(parts) + table.key_of(write.key))
+
+
+def _assignments(table: Table, changes: Mapping[str, Any]) -> list[Sql]:
+    """What stands after SET; it is never empty."""
     parts: list[Sql] = []
     extra: dict[str, Any] = {}
     for name, value in changes.items():
@@ -106,8 +122,7 @@ def _update(table: Table, write: Write) -> Sql:
     if not parts:
         key = table.keys[0].sql
         parts.append(Sql(f"{key} = {key}"))
-    parameters = tuple([value for part in parts for value in part.parameters])
-    return Sql(_update_sql(table, [part.text for part in parts]), parameters + table.key_of(write.key))
+    return parts
 
 
 def _update_sql(table: Table, assignments: list[str]) -> str:

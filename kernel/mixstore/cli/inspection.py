@@ -116,7 +116,7 @@ def _extensions(registry: Registry, models: Iterable[type]) -> Iterator[Mistake]
                 if name not in known:
                     fitting = registry.extensions if key == "apply" else known
                     yield Mistake(place_of(registry, backend, key), unknown(name, fitting))
-        kind = registry.named[backend].backend_name if backend in registry.named else ANY_BACKEND
-        for name, one in best_of(found, kind).items():
+        kinds = registry.named[backend].extension_names if backend in registry.named else (ANY_BACKEND,)
+        for name, one in best_of(found, kinds).items():
             if name in settings.extensions.options:
                 yield from (Mistake(*wrong) for wrong in options_of(registry, backend, one)[1])

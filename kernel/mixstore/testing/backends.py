@@ -13,6 +13,7 @@ from mixstore.testing.cases.doors import DoorCases
 from mixstore.testing.cases.entities import EntityCases
 from mixstore.testing.cases.errors import ErrorCases
 from mixstore.testing.cases.explain import ExplainCases
+from mixstore.testing.cases.following import FollowingCases
 from mixstore.testing.cases.freed import FreedCases
 from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.hooks import HookCases
@@ -56,6 +57,7 @@ class BackendConformance(
     EntityCases,
     ErrorCases,
     ExplainCases,
+    FollowingCases,
     FreedCases,
     HiddenCases,
     HookCases,

@@ -1,0 +1,329 @@
+"""`CompositeBackend`: rows are written to a storage of record, and searched in another store that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from mixstore import Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
+from mixstore.drivers import adrive, driver
+from mixstore.errors import nearest
+from mixstore.registry import current
+from mixstore_backends.composite.applying import Applying
+from mixstore_backends.composite.comparing import Comparing, Comparison
+from mixstore_backends.composite.copies import Copies, Copy
+from mixstore_backends.composite.lag import Behind, Lag, token_of
+from mixstore_backends.composite.marks import SyncMark, place_of
+from mixstore_backends.composite.outbox import Outbox
+from mixstore_backends.composite.plans import On, Steps, Stepwise
+from mixstore_backends.composite.routing import QUERY_METHODS, Router
+from mixstore_backends.composite.writing import Guarantee, Telling, guarantee_of
+
+if TYPE_CHECKING:
+    from mixstore import Bound, Query
+    from mixstore.write import KeyValue, Operation
+
+NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.ADD
+TRIES = 10
+"""How often the search side may refuse a record before it is left to an operator."""
+
+
+class CompositeBackend(PlannedBackend):
+    """`storage` has the rows, `search` follows it and answers what that would have to scan for.
+
+    guarantee: what a write promises about the search side. "async": a relay will tell it. "write-sync": it has taken
+    the copy, or else a relay will tell it. "sync": searches see the copy, or else NotSearchableError says that the
+    row is stored and they don't. ConfigurationError for sides that lack what is needed.
+    """
+
+    backend_name = "composite"
+    brings = (Outbox,)
+    query_methods = QUERY_METHODS
+
+    def __init__(
+        self, storage: PlannedBackend, search: PlannedBackend, *, guarantee: Guarantee = "async", tries: int = TRIES
+    ) -> None:
+        _check_sides(storage, search)
+        super().__init__(storage.adapter)
+        self.storage = storage
+        self.search = search
+        self.tries = tries
+        self.capabilities = storage.capabilities | (search.capabilities & Capability.FULL_TEXT)
+        self.scan_policy = storage.scan_policy
+        default = guarantee_of(guarantee)
+        self._guarantee = ContextVar("guarantee", default=default)
+        self._copies: dict[type, Copies | None] = {}
+        self._drive = driver(_execute)
+
+    @classmethod
+    def from_url(cls, url: str) -> CompositeBackend:
+        """`composite://?storage=NAME&search=NAME&guarantee=async`; the names are those of configured backends."""
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if parts.netloc or parts.path.strip("/"):
+            raise ConfigurationError(
+                f"{url!r}: a composite has no place of its own", hint="composite://?storage=NAME&search=NAME"
+            )
+        for name in options:
+            if name not in ("storage", "search", "guarantee"):
+                raise ConfigurationError(
+                    f"{url!r}: there is no option {name!r}", hint=nearest(name, ("storage", "search", "guarantee"))
+                )
+        sides = [_configured(url, side, options.get(side)) for side in ("storage", "search")]
+        return cls(*sides, guarantee=guarantee_of(options.get("guarantee", "async")))
+
+    @property
+    def extension_names(self) -> tuple[str, ...]:
+        return (self.backend_name, *self.storage.extension_names)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the storage offers besides, which extensions use that were written for it."""
+        if name.startswith("_") or name in ("storage", "search"):
+            raise AttributeError(name)
+        return getattr(self.storage, name)
+
+    def close(self) -> None:
+        self.storage.close()
+        self.search.close()
+
+    async def aclose(self) -> None:
+        await self.storage.aclose()
+        await self.search.aclose()
+
+    # -- guarantees --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def guaranteeing(self, guarantee: Guarantee) -> Iterator[None]:
+        """Writes of this block, in this thread or task, promise something else."""
+        token = self._guarantee.set(guarantee_of(guarantee))
+        try:
+            yield
+        finally:
+            self._guarantee.reset(token)
+
+    def token(self, *instances: Any) -> str:
+        """What stands for the last writes of these rows, for `consistent_with()`; text that may travel."""
+        places = []
+        for instance in instances:
+            bound = self.bound(type(instance))
+            copies = self.copies(bound)
+            key = bound.key_from(instance.__dict__)
+            if copies is None or key is None:
+                raise ConfigurationError(f"{bound.schema.name} has no copies that a token could be about")
+            places.append(place_of(bound.schema.entity, copies.texts.text(key)))
+        return token_of(places)
+
+    def behind(self) -> Behind:
+        """How far the search side is behind now."""
+        told: Behind = self.drive(self.lag.told())
+        return told
+
+    def drive(self, steps: Steps) -> Any:
+        """Carry out steps on both sides; what they return."""
+        return self._drive("", steps)
+
+    # -- comparing ---------------------------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        model: type[Any],
+        *,
+        repair: bool = False,
+        sample: int | None = None,
+        key: Any = None,
+        note: Callable[[int], object] = lambda rows: None,
+    ) -> Comparison:
+        """Whether the search side has what the storage has, of all rows, of about `sample` of them, or of one `key`.
+
+        Both are read page by page. repair: what differs is copied again, or removed if it is in the search side only.
+        What is on its way is no difference. Rows that are dead are not looked at.
+        """
+        comparing = self._comparing(model)
+        return comparing.verify(repair, sample, note) if key is None else comparing.one(key, repair)
+
+    def reindex(
+        self,
+        model_class: type[Any],
+        /,
+        *,
+        keep: bool | None = None,
+        told: Callable[[str, int, int | None], None] = lambda what, done, total: None,
+    ) -> int:
+        """Copy all rows of a model to the search side again, while others read and write; how many rows.
+
+        One that was interrupted goes on where it was. `told` is told what is done, how many rows so far, and of how
+        many.
+        """
+        return self._comparing(model_class).reindex(told)
+
+    def _comparing(self, model: type[Any]) -> Comparing:
+        copies = self.copies(self.bound(model))
+        if copies is None:
+            raise ConfigurationError(f"{model.__name__} has no copies: extensions keep it beside rows", model=model)
+        return Comparing(self, copies)
+
+    # -- binding -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def marks(self) -> Bound:
+        """The model of marks, on the storage."""
+        return self.bound(SyncMark)
+
+    @cached_property
+    def lag(self) -> Lag:
+        """What looks at the marks that wait."""
+        return Lag(self.storage, self.marks, lambda: self.clock())
+
+    @cached_property
+    def router(self) -> Router:
+        """What decides which side answers."""
+        return Router(self.storage, self.search, self.lag)
+
+    @property
+    def applying(self) -> Applying:
+        """What brings the search side up to date, with all models that are bound by now."""
+        for model in binding.models_of(self):
+            self.copies(self.bound(model))
+        known = {one.bound.schema.entity: one for one in self._copies.values() if one is not None}
+        return Applying(self.storage, self.marks, known, self.tries)
+
+    def copies(self, bound: Bound) -> Copies | None:
+        """The search side of a model; None for what extensions keep beside rows."""
+        if bound.model not in self._copies:
+            internal = bound.schema.definition.internal
+            self._copies[bound.model] = None if internal else Copies(bound, self.search)
+        return self._copies[bound.model]
+
+    def prepare(self, bound: Bound) -> Any:
+        return self.storage.prepare(bound)
+
+    def row_record(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        of_storage = self.storage.row_record(bound)
+        if bound.schema.definition.internal:
+            return of_storage
+        convert = of_storage or dict
+
+        def record(row: Any) -> dict[str, Any]:
+            if type(row) is not Copy:
+                return convert(row)
+            copies = self.copies(bound)
+            assert copies is not None
+            return copies.record_of(bound, row.values)
+
+        return record
+
+    def row_values(self, bound: Bound) -> Callable[[Any], dict[str, Any]] | None:
+        of_storage = self.storage.row_values(bound)
+        if bound.schema.definition.internal:
+            return of_storage
+        if of_storage is None and self.storage.row_record(bound) is None:
+            of_storage = bound.decode
+        if of_storage is None:
+            return None
+        convert = of_storage
+        return lambda row: dict(row.values) if type(row) is Copy else convert(row)
+
+    def initialize_bound(self, bounds: Sequence[Bound]) -> None:
+        self.storage.initialize_bound(bounds)
+        self.search.initialize_bound(self._there(bounds))
+
+    def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
+        return [*self.storage.drift_bound(bounds), *self.search.drift_bound(self._there(bounds))]
+
+    def _there(self, bounds: Sequence[Bound]) -> list[Bound]:
+        """What the search side keeps of these models."""
+        found = [copies for bound in bounds if (copies := self.copies(bound)) is not None]
+        kept = [copies.kept for copies in found if copies.kept is not None]
+        return list(dict.fromkeys([*(copies.there for copies in found), *kept]))
+
+    # -- compiling ---------------------------------------------------------------------------------------------------
+
+    def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
+        return self.storage.compile_get(bound, keys)
+
+    def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
+        return self.router.query(bound, self.copies(bound), query, counts=False)
+
+    def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
+        return self.router.query(bound, self.copies(bound), query, counts=True)
+
+    def compile_plain(
+        self,
+        bound: Bound,
+        operation: Operation,
+        key: KeyValue,
+        record: dict[str, Any] | None,
+        changes: dict[str, Any] | None,
+    ) -> Any:
+        return self.storage.compile_plain(bound, operation, key, record, changes)
+
+    def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
+        return self._telling(self.storage.compile_writes(bound, writes), writes)
+
+    def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Any:
+        plan = self.storage.compile_batch(bound, writes)
+        return None if plan is None else self._telling(plan, writes)
+
+    def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
+        return self.storage.compile_collect(bounds, partition)
+
+    def _telling(self, plan: Any, writes: Sequence[Write]) -> Any:
+        guarantee = self._guarantee.get()
+        if guarantee == "async":
+            return plan
+        return Telling(self.applying, On(self.storage, plan), writes, guarantee, self.clock)
+
+    # -- executing ---------------------------------------------------------------------------------------------------
+
+    def execute(self, plan: Any) -> Any:
+        if isinstance(plan, Stepwise):
+            return self.drive(plan.steps())
+        return self.storage.execute(plan)
+
+    async def aexecute(self, plan: Any) -> Any:
+        if isinstance(plan, Stepwise):
+            return await adrive(_aexecute, plan.steps())
+        return await self.storage.aexecute(plan)
+
+
+def _execute(step: On) -> Any:
+    return step.backend.execute(step.plan)
+
+
+async def _aexecute(step: On) -> Any:
+    return await step.backend.aexecute(step.plan)
+
+
+def _check_sides(storage: Any, search: Any) -> None:
+    for side, backend in (("storage", storage), ("search", search)):
+        if not isinstance(backend, PlannedBackend):
+            raise ConfigurationError(
+                f"the {side} of a composite must be a PlannedBackend, and {type(backend).__name__} is none"
+            )
+    if storage is search:
+        raise ConfigurationError("the two sides of a composite are two backends, and this is one")
+    lacking = [one.name for one in NEEDED if one not in storage.capabilities]
+    if lacking:
+        raise ConfigurationError(
+            f"{storage.backend_name} can't be the storage of a composite: it lacks {', '.join(map(str, lacking))}"
+        )
+    able = Capability.EXTERNAL_VERSIONS, Capability.ATOMIC_WRITES | Capability.CONDITIONS
+    if not any(one in search.capabilities for one in able):
+        raise ConfigurationError(
+            f"{search.backend_name} can't be the search side of a composite: it lacks EXTERNAL_VERSIONS, "
+            "and ATOMIC_WRITES and CONDITIONS instead of them"
+        )
+
+
+def _configured(url: str, side: str, name: str | None) -> Any:
+    if not name:
+        raise ConfigurationError(f"{url!r} names no {side}", hint="composite://?storage=NAME&search=NAME")
+    registry = current()
+    if not registry.has_backend(name):
+        known = sorted({*registry.named, *registry.settings.backends})
+        raise ConfigurationError(f"{url!r}: no backend is called {name!r}", hint=nearest(name, known))
+    return registry.backend(name)

@@ -1,0 +1,81 @@
+"""A process that works on a composite of a SQLite file and an OpenSearch: `python -m tests.engines.composite_worker`.
+
+FILE URL PREFIX GUARANTEE NAME     creates records, and prints the key of each when it is told that it is stored
+FILE URL PREFIX relay              relays until SIGTERM, and prints a line for each batch
+FILE URL PREFIX update SEED        changes twenty records at random, a hundred times, and deletes some
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import threading
+
+from mixstore import Field, Model, NotFoundError
+from mixstore_backends.composite import CompositeBackend, Relay, Relayed
+from mixstore_backends.opensearch import OpenSearchBackend
+from mixstore_backends.sqlite import SQLiteBackend
+
+SETTINGS = {"number_of_replicas": 0}
+
+
+class Record(Model):
+    """What is written."""
+
+    id: str = Field(primary_key=True)
+    text: str = Field("", searchable=True)
+    n: int = 0
+
+
+def composite(file: str, url: str, prefix: str) -> CompositeBackend:
+    """The two stores of a test."""
+    search = OpenSearchBackend(hosts=[url], prefix=prefix, settings=SETTINGS)
+    return CompositeBackend(SQLiteBackend(file, timeout=60, synchronous="off"), search)
+
+
+def main(file: str, url: str, prefix: str, what: str, *more: str) -> None:
+    """Work until the end, or until this process is ended."""
+    with composite(file, url, prefix) as backend:
+        Record.bind(backend)
+        if what == "relay":
+            stop = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            Relay(backend, batch=50, note=_told).run(stop)
+        elif what == "update":
+            _update(random.Random(more[0]))
+        else:
+            _create(backend, what, more[0])
+
+
+def _told(done: Relayed) -> None:
+    sys.stdout.write(f"{done.applied}\n")
+    sys.stdout.flush()
+
+
+def _create(backend: CompositeBackend, guarantee: str, name: str) -> None:
+    number = 0
+    with backend.guaranteeing(guarantee):  # type: ignore[arg-type]
+        while True:
+            key = f"{name}-{number}"
+            Record.create(id=key, text=f"word {name}", n=number)
+            sys.stdout.write(f"{key}\n")
+            sys.stdout.flush()
+            number += 1
+
+
+def _update(choose: random.Random) -> None:
+    for number in range(100):
+        key = f"r{choose.randrange(20)}"
+        Record.upsert(id=key, text=f"word{number}", n=number)
+        if choose.random() < 0.1:
+            try:
+                Record(id=key).delete()
+            except NotFoundError:
+                continue
+    for n in range(20):
+        Record.upsert(id=f"r{n}", text="last", n=n)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
