@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mixstore import batches, binding, lifecycle, points
-from mixstore.backend import Backend, Capability
+from mixstore.backend import Backend, Capability, Told, silent
 from mixstore.builder import QueryBuilder
 from mixstore.errors import ValidationError
 from mixstore.expressions import TRUE, Expr
@@ -237,6 +237,10 @@ class PlannedBackend(Backend):
     def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
         """What in the store is not as these models declare it; nothing by default. Never writes."""
         return []
+
+    def reindex_bound(self, bound: Bound, *, keep: bool | None = None, told: Told = silent) -> int | None:
+        """`reindex` of one model; None: nothing is kept beside its rows that could be made anew."""
+        return None
 
     def _with_beside(self, models: Sequence[type[Any]]) -> list[Bound]:
         """These models (default: all of this backend), and those whose rows extensions write beside theirs."""

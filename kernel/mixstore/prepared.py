@@ -150,9 +150,11 @@ class Replica(PreparedWrite):
     __slots__ = ()
 
     def finish(self, outcome: Outcome) -> None:
-        """Raise what the outcome means, if it is not stored."""
+        """Raise what the outcome means, if it is not stored, or what came after it."""
         if outcome.status != "ok":
             raise self._failure(outcome)
+        if outcome.error is not None:
+            raise outcome.error
 
 
 def _error_of(bound: Bound, condition: Condition, key: KeyValue, values: Mapping[str, Any]) -> Exception:

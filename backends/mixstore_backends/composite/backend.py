@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from mixstore import Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
+from mixstore.backend import Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore.errors import nearest
 from mixstore.registry import current
@@ -25,9 +26,19 @@ from mixstore_backends.composite.writing import Guarantee, Telling, guarantee_of
 
 if TYPE_CHECKING:
     from mixstore import Bound, Query
+    from mixstore.aggregations import Asked
+    from mixstore.search import Hit
     from mixstore.write import KeyValue, Operation
 
 NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.ADD
+SEARCHES = (
+    Capability.FULL_TEXT
+    | Capability.FUZZY_SEARCH
+    | Capability.SIMPLE_SYNTAX
+    | Capability.MORE_LIKE_THIS
+    | Capability.HIGHLIGHTS
+)
+"""What is the search side's to do."""
 TRIES = 10
 """How often the search side may refuse a record before it is left to an operator."""
 
@@ -52,7 +63,7 @@ class CompositeBackend(PlannedBackend):
         self.storage = storage
         self.search = search
         self.tries = tries
-        self.capabilities = storage.capabilities | (search.capabilities & Capability.FULL_TEXT)
+        self.capabilities = (storage.capabilities & ~SEARCHES) | (search.capabilities & SEARCHES)
         self.scan_policy = storage.scan_policy
         default = guarantee_of(guarantee)
         self._guarantee = ContextVar("guarantee", default=default)
@@ -151,14 +162,17 @@ class CompositeBackend(PlannedBackend):
         /,
         *,
         keep: bool | None = None,
-        told: Callable[[str, int, int | None], None] = lambda what, done, total: None,
+        told: Told = silent,
     ) -> int:
         """Copy all rows of a model to the search side again, while others read and write; how many rows.
 
-        One that was interrupted goes on where it was. `told` is told what is done, how many rows so far, and of how
-        many.
+        What the search side has made for a model of another form is put right first, as its own `reindex` does it. One
+        that was interrupted goes on where it was.
         """
-        return self._comparing(model_class).reindex(told)
+        comparing = self._comparing(model_class)
+        if self.search.drift_bound([comparing.copies.there]):
+            self.search.reindex_bound(comparing.copies.there, keep=keep, told=told)
+        return comparing.reindex(told)
 
     def _comparing(self, model: type[Any]) -> Comparing:
         copies = self.copies(self.bound(model))
@@ -227,6 +241,9 @@ class CompositeBackend(PlannedBackend):
         convert = of_storage
         return lambda row: dict(row.values) if type(row) is Copy else convert(row)
 
+    def row_hit(self, row: Any) -> Hit | None:
+        return row.hit if type(row) is Copy else self.storage.row_hit(row)
+
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         self.storage.initialize_bound(bounds)
         self.search.initialize_bound(self._there(bounds))
@@ -250,6 +267,9 @@ class CompositeBackend(PlannedBackend):
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return self.router.query(bound, self.copies(bound), query, counts=True)
+
+    def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
+        return self.router.aggregate(bound, self.copies(bound), query, asked)
 
     def compile_plain(
         self,

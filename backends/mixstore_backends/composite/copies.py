@@ -18,6 +18,7 @@ from mixstore_backends.composite.marks import SyncMark
 
 if TYPE_CHECKING:
     from mixstore import Bound
+    from mixstore.search import Hit
     from mixstore.write import KeyValue
 
 
@@ -36,10 +37,11 @@ class SyncedCopy(Model):
 class Copy:
     """A row as the search side has it, in place of a row of the storage."""
 
-    __slots__ = ("values",)
+    __slots__ = ("hit", "values")
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], hit: Hit | None) -> None:
         self.values = values
+        self.hit = hit
 
 
 class Copies:

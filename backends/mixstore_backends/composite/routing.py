@@ -15,7 +15,7 @@ from mixstore import (
     UnsupportedOperationError,
 )
 from mixstore.bulk import TO_WRITE
-from mixstore.words import words
+from mixstore.search import Search, scorer
 from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mixstore import Bound, QueryBuilder
-    from mixstore.query import Search
+    from mixstore.aggregations import Asked
     from mixstore_backends.composite.lag import Lag
 
 SIDE, FRESH, TOKEN, MOST_LAG = "composite_side", "composite_fresh", "composite_token", "composite_max_lag"
 STORAGE, SEARCH = "storage", "search"
+_BY_THE_ENGINE = ("simple", "like")
+"""Searches whose rules are the engine's own."""
 
 
 class OnSearch(QueryPlan, Stepwise):
@@ -59,11 +61,11 @@ class OnSearch(QueryPlan, Stepwise):
 
 
 def _finds(search: Search | None, searchable: tuple[str, ...]) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether a search would find a row with these values."""
-    if search is None:
+    """Whether a search would find a row with these values: those by other rules than words are taken as found."""
+    if search is None or search.mode in _BY_THE_ENGINE:
         return lambda values: True
-    wanted, fields = set(words(search.text)), search.fields or searchable
-    return lambda values: wanted <= {word for name in fields for word in words(str(values[name] or ""))}
+    score = scorer(search, searchable)
+    return lambda values: score(values) is not None
 
 
 class _More(Stepwise):
@@ -80,14 +82,15 @@ class _More(Stepwise):
 def _read(first: OnSearch, inner: Any) -> Steps:
     copies = first.copies
     answer = yield On(copies.search, inner)
-    if isinstance(answer, int):
-        return answer
-    values = [copies.there.stored_values(row) for row in answer.rows]
-    rows: list[Any] = [Copy(one) for one in values]
-    if first.fresh and values:
-        keys = [copies.bound.key_from(one) for one in values]
-        found = yield On(first.storage, first.storage.compile_get(copies.bound, [key for key in keys if key]))
-        rows = [row for row in found if row is not None and first.finds(copies.bound.stored_values(row))]
+    if not isinstance(answer, Rows):
+        return answer  # a number, or several by name
+    rows = [Copy(copies.there.stored_values(row), copies.search.row_hit(row)) for row in answer.rows]
+    if first.fresh and rows:
+        keys = tuple(copies.bound.key_from(row.values) or () for row in rows)
+        found = yield On(first.storage, first.storage.compile_get(copies.bound, keys))
+        pairs = zip(rows, found, strict=True)
+        fresh = [Copy(copies.bound.stored_values(row), copy.hit) for copy, row in pairs if row is not None]
+        rows = [row for row in fresh if first.finds(row.values)]
     return Rows(rows, None if answer.more is None else _More(first, answer.more))
 
 
@@ -158,6 +161,21 @@ class Router:
         if plan is not None and found.inner.scan and self.storage.scan_policy == "allow":
             return plan  # no side is better, and the storage is never behind
         return found
+
+    def aggregate(
+        self, bound: Bound, copies: Copies | None, query: Query, asked: Mapping[str, Asked]
+    ) -> QueryPlan | None:
+        """The plan of numbers about rows; None: they are made of the rows that a query gives."""
+        told = query.options
+        if copies is None or (told.get(SIDE) == STORAGE and query.search is None):
+            return self.storage.compile_aggregate(bound, query, asked)
+        if told.get(FRESH) or TOKEN in told or MOST_LAG in told:
+            return None
+        plan = self.query(bound, copies, query, counts=False)
+        if not isinstance(plan, OnSearch):
+            return self.storage.compile_aggregate(bound, query, asked)
+        inner = self.search.compile_aggregate(copies.there, query, asked)
+        return None if inner is None else OnSearch(copies, self.storage, inner, query, "it answers the query")
 
     def _on_storage(self, bound: Bound, query: Query, counts: bool) -> QueryPlan:
         if query.search is not None and Capability.FULL_TEXT not in self.storage.capabilities:

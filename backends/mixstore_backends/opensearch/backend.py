@@ -213,7 +213,12 @@ class OpenSearchBackend(PlannedBackend):
         document, as stored, one that fits: `{field: value} -> {field: value}`; it may be asked again for the same one.
         SchemaError for a new field that documents can't be without, ValidationError for a value that does not fit.
         """
-        plan = Reindex(self.bound(model_class).native, self.settings, keep=keep is not False, change=change, told=told)
+        return self.reindex_bound(self.bound(model_class), keep=keep, told=told, change=change)
+
+    def reindex_bound(
+        self, bound: Bound, *, keep: bool | None = None, told: Told = silent, change: Change | None = None
+    ) -> int:
+        plan = Reindex(bound.native, self.settings, keep=keep is not False, change=change, told=told)
         try:
             return int(self.execute(plan))
         except BaseException:

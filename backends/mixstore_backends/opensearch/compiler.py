@@ -217,4 +217,3 @@ _NODES: dict[type[Expr], Callable[[Compiler, Any], Piece]] = {
     Constant: _constant,
     After: _after,
 }
-

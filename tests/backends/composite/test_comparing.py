@@ -12,7 +12,6 @@ from mixstore_backends.composite.marks import Progress, SyncMark
 from mixstore_extensions import SoftDelete, Versioned
 from tests.backends.shared.support import ids
 
-
 pytestmark = pytest.mark.parametrize(
     "backend", [("memory", "sqlite"), ("sqlite", "memory")], indirect=True, ids="-".join
 )
