@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opensearchpy.exceptions import ConnectionTimeout
 
 from mixstore import BackendUnavailableError, MixstoreError
 from mixstore_backends.opensearch import OpenSearchBackend
@@ -95,6 +96,50 @@ def test_a_reindexing_that_ends_after_any_request_is_carried_on(backend: OpenSea
     assert rounds > 20
     (living,) = [aliases for aliases in indexes(backend).values() if "reindexed" in aliases]
     assert len(living) == 2, "nothing of the others is left on it"
+
+
+class Shaky:
+    """A client one of whose requests gets no answer, whether it was done (`late`) or not."""
+
+    def __init__(self, client: Any, left: int, late: bool) -> None:
+        self.client, self.left, self.late = client, left, late
+        self.met = False
+        self.transport = self
+
+    def perform_request(self, *args: Any, **options: Any) -> Any:
+        self.left -= 1
+        if self.left == -1:
+            self.met = True
+            if self.late:
+                self.client.transport.perform_request(*args, **options)
+            raise ConnectionTimeout("TIMEOUT", "no answer", TimeoutError())
+        return self.client.transport.perform_request(*args, **options)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["it was not done", "it was done"])
+def test_a_reindexing_that_fails_lets_all_write_again_at_once(backend: OpenSearchBackend, late: bool) -> None:
+    model = of_form(backend, (Versioned,), n=(int, 0))
+    backend.initialize(model)
+    model.create(id="a")
+    step = 0
+    while True:
+        shaky = Shaky(backend.client, step, late)
+        other = store(None, shaky, prefix=backend.prefix, settings=SETTINGS)  # type: ignore[arg-type]
+        try:
+            other.reindex(model, keep=False)
+        except MixstoreError:
+            assert shaky.met
+        started = time.monotonic()
+        row = model.get("a")
+        row.n = step
+        row.save()
+        model.upsert(id="b", n=step)
+        assert time.monotonic() - started < 5, f"somebody was held for ever after request {step}"
+        assert model.get("b").n == step
+        if not shaky.met:
+            break
+        step += 1
+    assert step > 20
 
 
 KILLED = """
