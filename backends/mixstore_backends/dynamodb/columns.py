@@ -39,9 +39,14 @@ class Column:
         self.exact = not opaque and spec.type.kind == "decimal" and spec.type.python is Decimal
 
     def wire(self, value: Any) -> Wire | None:
-        """A record's value as an attribute; None if it is left out."""
+        """A record's value as an attribute; None if it is left out.
+
+        ValueError for bytes that would be taken for what an extension stored.
+        """
         if value is None:
             return NULL if self.keeps_null else None
+        if self.form == "bytes" and Envelope.read(value) is not None:
+            raise ValueError("bytes that begin as the values of extensions do can't be told from those")
         mark = MARKS.get(self.form)
         if mark is None or type(value) not in _HELD[mark]:
             return to_wire(value)
@@ -87,8 +92,8 @@ class Column:
         return Envelope.read(value) or value if self.form == "bytes" else value
 
 
-_INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "bytes": "bytes", "decimal": "Decimal"}
-"""form -> the type of its values in a record."""
+_INLINE = {"text": "str", "int": "int", "float": "float", "bool": "bool", "decimal": "Decimal"}
+"""form -> the type of its values in a record, which needs no look."""
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"int": whole, "decimal": Decimal, "float": float}
 _HELD: dict[str, tuple[type, ...]] = {"S": (str,), "N": (int, float, Decimal), "BOOL": (bool,), "B": (bytes,)}
 

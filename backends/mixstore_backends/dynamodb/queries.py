@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import QueryError
@@ -11,7 +12,7 @@ from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore_backends.dynamodb.access import Access, choose, pins
 from mixstore_backends.dynamodb.compiler import NO_FILTER, Where
 from mixstore_backends.dynamodb.placeholders import Placeholders
-from mixstore_backends.dynamodb.reading import read_keys
+from mixstore_backends.dynamodb.reading import KEYS_AT_ONCE, read_keys
 from mixstore_backends.dynamodb.transport import Together
 
 if TYPE_CHECKING:
@@ -343,6 +344,8 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
     index = plan.access.secondary
     if plan.operation == "Query" and len(plan.requests) > 1:
         notes.append(f"{len(plan.requests)} requests, one a partition")
+    if len(plan.access.keys) > KEYS_AT_ONCE:
+        notes.append(f"{ceil(len(plan.access.keys) / KEYS_AT_ONCE)} requests, {KEYS_AT_ONCE} keys each")
     if index is not None:
         if not index.local:
             notes.append("an index is read eventually consistent")

@@ -13,7 +13,6 @@ from typing import Any
 
 from mixstore import codecs, shortcuts
 from mixstore.codecs import Codec
-from mixstore.envelopes import Envelope
 from mixstore.scalars import canonical_decimal, is_canonical
 from mixstore.scalars import real as nan_refused
 from mixstore.types import FieldType
@@ -51,9 +50,7 @@ def field_codec(field_type: FieldType) -> Codec:
         exactly = field_type.kind == "decimal" and field_type.python is Decimal
         encode = _exact_decimal if exactly else _then(codec.encode, _decimal_of)
         return Codec(encode, lambda found: codec.decode(codecs.decimal_text(found)))  # type: ignore[misc]
-    if form == "bytes":
-        return Codec(_then(codec.encode, _no_envelope), codec.decode)
-    if field_type.kind in _ASCII:
+    if form == "bytes" or field_type.kind in _ASCII:
         return codec
     if codec.encode is nan_refused:
         return Codec(real, codec.decode)
@@ -84,13 +81,6 @@ def _checked(codec: Codec) -> Codec:
 
 
 # -- what can be stored ----------------------------------------------------------------------------------------------
-
-
-def _no_envelope(value: Any) -> Any:
-    """The bytes; ValueError if they would be taken for what an extension stored."""
-    if Envelope.read(value) is not None:
-        raise ValueError("bytes that begin as the values of extensions do can't be told from those")
-    return value
 
 
 def text(value: Any) -> str:

@@ -44,6 +44,8 @@ def test_several_whole_keys_are_one_batch(planner):
     told = planner.query(User).filter(id__in=["1", "2", "1"]).explain()
     assert told.operation == "BatchGetItem"
     assert len(told.request["RequestItems"]["app"]["Keys"]) == 2
+    told = planner.query(User).filter(id__in=[str(n) for n in range(201)]).explain()
+    assert told.notes[0] == "3 requests, 100 keys each"
     told = planner.query(Member).filter(group="g", name__in=["a", "b"]).explain()
     assert told.operation == "Query", "the names lie in one partition"
 
