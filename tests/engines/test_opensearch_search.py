@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mixstore import Bucket, DateHistogram, Field, Model, Q, QueryError, Stats, Summary, Terms, hit_of
+from mixstore import Bucket, DateHistogram, Field, Histogram, Model, Q, QueryError, Stats, Summary, Terms, hit_of
 from mixstore_backends.opensearch import OpenSearchBackend, raw
 from mixstore_extensions import SoftDelete
 from tests.engines.engines import Server
@@ -160,6 +160,22 @@ def test_numbers_are_about_what_a_search_finds(backend: OpenSearchBackend) -> No
 async def test_numbers_can_be_awaited(backend: OpenSearchBackend) -> None:
     told = await Article.where(stars=5).aaggregate(n=Stats("stars"))
     assert told["n"].count == 1
+
+
+class Weight(Model):
+    id: int = Field(primary_key=True)
+    kilos: float
+
+
+def test_infinite_numbers_are_terms_and_no_part_of_statistics(backend: OpenSearchBackend) -> None:
+    Weight.bind(backend)
+    backend.initialize(Weight)
+    infinite = float("inf")
+    Weight.batch_create([{"id": n, "kilos": kilos} for n, kilos in enumerate([infinite, 2.5, -infinite])])
+    told = Weight.where().aggregate(s=Stats("kilos"), h=Histogram("kilos", 1))
+    assert (told["s"], told["h"]) == (Summary(1, 2.5, 2.5, 2.5, 2.5), [Bucket(2.0, 1)])
+    terms = Weight.where().aggregate(t=Terms("kilos"))["t"]
+    assert terms == [Bucket(-infinite, 1), Bucket(2.5, 1), Bucket(infinite, 1)]
 
 
 # -- what is hidden, and what is long ----------------------------------------------------------------------------------

@@ -141,6 +141,21 @@ def test_rows_at_hand_have_numbers_and_no_search():
         query.complete("x")
 
 
+@pytest.mark.parametrize("url", ["memory://", "sqlite://"])
+def test_infinite_numbers_are_terms_and_no_part_of_statistics(url):
+    class Weight(Model):
+        id: int = Field(primary_key=True)
+        kilos: float
+
+    backend = mixstore.connect(url)
+    backend.initialize(Weight)
+    backend.batch_create(Weight, [{"id": n, "kilos": kilos} for n, kilos in enumerate([math.inf, 2.5, -math.inf])])
+    told = backend.query(Weight).aggregate(t=Terms("kilos"), s=Stats("kilos"), h=Histogram("kilos", 1))
+    assert told["t"] == [Bucket(-math.inf, 1), Bucket(2.5, 1), Bucket(math.inf, 1)]
+    assert (told["s"], told["h"]) == (Summary(1, 2.5, 2.5, 2.5, 2.5), [Bucket(2.0, 1)])
+    backend.close()
+
+
 def test_numbers_of_the_extremes(articles):
     articles.create(id="c", title="c", price=Decimal("1e400"), at=datetime.min.replace(tzinfo=timezone.utc))
     articles.create(id="d", title="d", price=Decimal("-1e308"), at=datetime.max.replace(tzinfo=timezone.utc))
