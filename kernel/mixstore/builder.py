@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mixstore import aggregating, bulk, expressions, lookups, pages, reads, suggesting
+from mixstore import aggregating, bulk, conditions, expressions, lookups, pages, reads, suggesting
 from mixstore.aggregations import Aggregation, checked
 from mixstore.chain import PHYSICAL
 from mixstore.errors import ConfigurationError, QueryError, nearest
-from mixstore.expressions import TRUE, Expr, Q
+from mixstore.expressions import Expr
 from mixstore.indexes import check_named
 from mixstore.query import Explanation, Page, Query
-from mixstore.registry import current
 from mixstore.schema import schema_of
 from mixstore.search import Fields, likeness, order_by_score, searched
 from mixstore.state import state_of
@@ -96,37 +95,10 @@ class QueryBuilder(Generic[M]):
     # -- what to ask ------------------------------------------------------------------------------------------------
 
     def _condition(self, terms: tuple[Any, ...], named: Mapping[str, Any]) -> Expr:
-        parts = [self._filter_of(term.query) if isinstance(term, QueryBuilder) else term for term in terms]
-        for part in parts:
-            if not isinstance(part, Expr):
-                raise QueryError(f"a condition is a Q, an expression or a query, not {type(part).__name__}")
-        if named:
-            parts.append(Q(**named))
-        try:
-            return self._resolved(parts)
-        except QueryError:
-            registry, before = current(), len(current().lookups)
-            registry.load_plugins()  # not needed to write a query, unless one of them brings the lookup
-            if len(registry.lookups) == before:
-                raise
-        return self._resolved(parts)
-
-    def _filter_of(self, other: Query) -> Expr:
-        """What another query asks of a row; QueryError if that is not all that it asks."""
-        if not issubclass(self.query.model, other.model):
-            raise QueryError(f"a query on {other.model.__name__} is no condition on {self.query.model.__name__}")
-        rest = other.replace(where=TRUE, order=())
-        lost = [name for name, value in rest._asdict().items() if value != Query._field_defaults.get(name, value)]
-        if lost:
-            raise QueryError(
-                f"only the filter of a query can be a condition, and this one has {', '.join(lost)} as well",
-                model=self.query.model,
-            )
-        return other.where
-
-    def _resolved(self, parts: list[Any]) -> Expr:
-        schema, known = schema_of(self.query.model), current().lookups
-        return expressions.conjunction(*[lookups.resolve(schema, part, known) for part in parts])
+        asked = [
+            conditions.only_filter(self.query, one.query) if isinstance(one, QueryBuilder) else one for one in terms
+        ]
+        return conditions.condition(self.query.model, asked, named)
 
     def filter(self, /, *terms: Any, **named: Any) -> Self:
         """Rows for which all of this holds as well: `filter(age__gte=18)`, `filter(Q(a=1) | Q(b=2))`."""
