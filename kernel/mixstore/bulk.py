@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lifecycle
-from mixstore.chain import REWRITE
+from mixstore.chain import REWRITE, TO_WRITE
 from mixstore.errors import BackendUnavailableError, ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
-TO_WRITE = "mixstore.to_write"
-"""The query option that tells a backend that keeps copies: the rows are to be written, and must be the originals."""
 
 
 def update_all(bound: Bound, query: Query, changes: dict[str, Any]) -> Steps:

@@ -27,6 +27,8 @@ PHYSICAL = "physical"
 """The query option under which a delete removes the row even where an extension rewrites it."""
 REWRITE = "rewrite"
 """The query option under which an update writes values anew whose stored form is outdated."""
+TO_WRITE = "to write"
+"""The query option under which rows are read that are to be written: a backend with copies gives the originals."""
 AS_IT_IS = "as it is"
 """The query option under which all rows are read that are not dead, and a row is written with the values that it has.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixstore import codecs
+from mixstore.chain import TO_WRITE
 from mixstore.cursors import decode_cursor, encode_cursor
 from mixstore.errors import InvalidCursorError
 from mixstore.expressions import Order
@@ -23,7 +24,7 @@ Place = tuple[Any, ...]
 
 def _shape(bound: Bound, query: Query, order: tuple[Order, ...]) -> str:
     """What a cursor is bound to: the user's question, without where it is in it."""
-    options = sorted((name, repr(value)) for name, value in query.options.items())
+    options = sorted((name, repr(value)) for name, value in query.options.items() if name != TO_WRITE)
     using = "" if query.index is None else f"|{query.index}"
     return f"{bound.schema.entity}|{query.where!r}|{order!r}|{query.search!r}|{options!r}{using}"
 

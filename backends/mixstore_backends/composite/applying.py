@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,7 +39,9 @@ class Told(NamedTuple):
 class Applying:
     """Both sides, and how often a record is tried before it is given up."""
 
-    def __init__(self, storage: PlannedBackend, marks: Bound, copies: Mapping[str, Copies], tries: int) -> None:
+    def __init__(
+        self, storage: PlannedBackend, marks: Bound, copies: Callable[[str], Copies | None], tries: int
+    ) -> None:
         self.storage = storage
         self.marks = marks
         self.copies = copies
@@ -78,7 +80,7 @@ class Applying:
         return again
 
     def _one_model(self, entity: str, marks: list[SyncMark], visible: bool) -> Steps:
-        copies = self.copies.get(entity)
+        copies = self.copies(entity)
         if copies is None:
             unknown = LookupError(f"no model of this program is the entity {entity!r}")
             return [Told(mark, unknown) for mark in marks]

@@ -16,7 +16,7 @@ from mixstore.errors import nearest
 from mixstore.registry import current
 from mixstore_backends.composite.applying import Applying
 from mixstore_backends.composite.comparing import Comparing, Comparison
-from mixstore_backends.composite.copies import Copies, Copy
+from mixstore_backends.composite.copies import Copies, Copy, SyncedCopy
 from mixstore_backends.composite.lag import Behind, Lag, token_of
 from mixstore_backends.composite.marks import SyncMark, place_of
 from mixstore_backends.composite.outbox import Outbox
@@ -68,6 +68,7 @@ class CompositeBackend(PlannedBackend):
         default = guarantee_of(guarantee)
         self._guarantee = ContextVar("guarantee", default=default)
         self._copies: dict[type, Copies | None] = {}
+        self._by_entity: dict[str, Copies] = {}
         self._drive = driver(_execute)
 
     @classmethod
@@ -199,11 +200,24 @@ class CompositeBackend(PlannedBackend):
 
     @property
     def applying(self) -> Applying:
-        """What brings the search side up to date, with all models that are bound by now."""
-        for model in binding.models_of(self):
-            self.copies(self.bound(model))
-        known = {one.bound.schema.entity: one for one in self._copies.values() if one is not None}
-        return Applying(self.storage, self.marks, known, self.tries)
+        """What brings the search side up to date."""
+        return Applying(self.storage, self.marks, self._copies_of, self.tries)
+
+    @property
+    def kept(self) -> Bound | None:
+        """The model of the versions of copies, where the search side does not keep them itself."""
+        return None if Capability.EXTERNAL_VERSIONS in self.search.capabilities else self.search.bound(SyncedCopy)
+
+    def _copies_of(self, entity: str) -> Copies | None:
+        """The search side of an entity; None if no model of this program is that, on this backend."""
+        known = self._by_entity.get(entity)
+        if known is None:
+            for model in binding.models_of(self):
+                self.copies(self.bound(model))
+            found = {one.bound.schema.entity: one for one in self._copies.values() if one is not None}
+            self._by_entity = found
+            known = found.get(entity)
+        return known
 
     def copies(self, bound: Bound) -> Copies | None:
         """The search side of a model; None for what extensions keep beside rows."""

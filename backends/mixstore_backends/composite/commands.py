@@ -69,6 +69,8 @@ def relay(
         thread.join()
     for worker in workers:
         worker.tell()
+    if any(worker.failed for worker in workers):
+        raise typer.Exit(1)
 
 
 def verify(
@@ -145,7 +147,8 @@ class _Worker:
         self.label = label
         self.backend = backend
         self.stop = stop
-        self.error: MixstoreError | None = None
+        self.error: Exception | None = None
+        self.failed = False
         self.done: Relayed = Relayed()
         self.relay = Relay(backend, note=self._note)
 
@@ -163,18 +166,24 @@ class _Worker:
         self.tell()
 
     def run(self) -> None:
-        """Until the end."""
-        self.relay.run(self.stop)
+        """Until the end; what no relay can go on after ends them all."""
+        try:
+            self.relay.run(self.stop)
+        except Exception as error:
+            self.error = error
+            self.failed = True
+            self.stop.set()
 
     def tell(self) -> None:
         """A line about health and lag."""
         line: dict[str, Any] = {"backend": self.label, "applied": self.done.applied, "failed": self.done.failed}
+        problem = self.error
         try:
             behind = self.backend.behind()
             oldest = None if behind.oldest is None else (self.backend.clock() - behind.oldest).total_seconds()
             line.update(waiting=behind.waiting, oldest_seconds=oldest, given_up=behind.given_up)
         except MixstoreError as error:
-            self.error = error
-        if self.error is not None:
-            line["error"] = told(self.error)
+            problem = problem or error
+        if problem is not None:
+            line["error"] = told(problem)
         typer.echo(json.dumps(line))

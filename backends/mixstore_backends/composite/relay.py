@@ -116,11 +116,10 @@ class Relay:
         while True:
             marks = yield from self._due(GONE, self.backend.clock())
             yield from applying.say([(mark, None) for mark in marks])
-            for copies in {copies.kept: copies for copies in applying.copies.values() if copies.kept}.values():
-                assert copies.kept is not None
+            kept, search = self.backend.kept, self.backend.search
+            if kept is not None:
                 for mark in marks:
-                    write = Write("delete", copies.kept, (mark.place,))
-                    yield On(copies.search, copies.search.compile_writes(copies.kept, (write,)))
+                    yield On(search, search.compile_writes(kept, (Write("delete", kept, (mark.place,)),)))
             if len(marks) < self.batch:
                 return
 

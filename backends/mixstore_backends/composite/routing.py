@@ -14,7 +14,7 @@ from mixstore import (
     Rows,
     UnsupportedOperationError,
 )
-from mixstore.bulk import TO_WRITE
+from mixstore.chain import AS_IT_IS, TO_WRITE
 from mixstore.search import Search, scorer
 from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.plans import On, Steps, Stepwise
@@ -140,7 +140,7 @@ class Router:
     def query(self, bound: Bound, copies: Copies | None, query: Query, counts: bool) -> QueryPlan:
         """The plan of a query, or of how many rows it has."""
         forced = query.options.get(SIDE)
-        if query.options.get(TO_WRITE):
+        if query.options.get(TO_WRITE) or query.options.get(AS_IT_IS):
             forced = STORAGE
             if query.search is not None:
                 forced, query = SEARCH, query.replace(options={**query.options, FRESH: True})

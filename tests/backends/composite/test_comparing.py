@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from mixstore import ConfigurationError, Field, Model, Write
+from mixstore import ConfigurationError, Field, Model, Write, copy
 from mixstore_backends.composite import Difference, Relay
 from mixstore_backends.composite.marks import Progress, SyncMark
+from mixstore_backends.memory import InMemoryBackend
 from mixstore_extensions import SoftDelete, Versioned
 from tests.backends.shared.support import ids
 
@@ -152,6 +153,13 @@ def test_a_writer_during_a_reindexing_loses_nothing(backend):
     Relay(backend).once()
     assert backend.verify(Article).differences == 0
     assert Article.search("old").count() == 600 - len(set(written))
+
+
+def test_a_copy_to_another_store_reads_the_originals(backend, damaged):
+    Article.create(id="new")
+    moved = copy(Article, backend, InMemoryBackend())
+    assert moved[0].read == 11
+    assert moved[0].stored == 11
 
 
 def test_what_extensions_keep_beside_rows_has_no_copies(backend):

@@ -108,6 +108,15 @@ def test_iterations_and_pages_go_through_the_search_side(backend):
     assert Article.search("word").select("number").limit(1).all()[0].keys() == {"number"}
 
 
+def test_a_write_by_query_goes_on_at_a_cursor(backend):
+    Article.batch_create([{"id": f"a{n}", "number": n} for n in range(6)])
+    Relay(backend).once()
+    asked = Article.where().order_by("id").limit(4)
+    page = asked.paginate()
+    assert asked.cursor(page.cursor).update(title="late") == 2
+    assert sorted(ids(Article.where(title="late").from_storage().all())) == ["a4", "a5"]
+
+
 def test_a_token_is_text_that_the_backend_gave(backend):
     with pytest.raises(QueryError, match="no token"):
         Article.where(number=1).from_search().consistent_with("{").all()
