@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mixstore.backend import Capability
 from mixstore.chain import AS_IT_IS
 from mixstore.errors import ConfigurationError, ValidationError, nearest
 from mixstore.expressions import Expr
@@ -125,6 +126,9 @@ def check_side(bound: Bound, extension: BackendExtension, hook: str, key: KeyVal
     if side.op not in OPERATIONS:
         error = ConfigurationError(f"{side.op!r} is no operation", hint=nearest(str(side.op), OPERATIONS))
         raise hook_failed(bound, owner, hook, key, error)
+    if side.counts and Capability.ADD not in bound.backend.capabilities:
+        told = f"{owner} counts {', '.join(side.counts)} inside the engine, and {bound.backend.backend_name} lacks ADD"
+        raise hook_failed(bound, owner, hook, key, ConfigurationError(told, hint="requires = (Capability.ADD,)"))
     if side.claims is not None:
         _check_claim(bound, extension, hook, key, side.claims)
 

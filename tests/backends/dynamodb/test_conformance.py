@@ -10,7 +10,7 @@ import pytest
 from aiobotocore.session import AioSession
 from hypothesis import Phase, settings
 
-from mixstore.testing import BackendConformance
+from mixstore.testing import BackendConformance, Limits
 from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_extensions.testing import TTLConformance, VersionedConformance
 from tests.backends.conftest import dynamodb
@@ -28,6 +28,9 @@ def quickly_told():
 
 
 class OnDynamoDB:
+    limits = Limits(rows=600)
+    """moto copies all tables for each transaction."""
+
     matrix = "dynamodb"
 
     @pytest.fixture
@@ -63,6 +66,8 @@ def only_awaited(cases):
 @pytest.mark.usefixtures("keys")
 class OverHTTP:
     """Awaited by aiobotocore, which a server has to answer."""
+
+    limits = Limits(rows=600)
 
     @pytest.fixture
     def backend(self, dynamodb_server, keys):
