@@ -9,6 +9,7 @@ import pytest
 from mixstore import (
     BackendExtension,
     BatchError,
+    Capability,
     Condition,
     ConfigurationError,
     ConflictError,
@@ -328,6 +329,15 @@ def test_a_side_write_of_no_operation_names_the_hook(fails):
     fails["before_write"] = WriteChange(side_writes=(SideWrite("creat", Cup(id="beside")),))  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"'creat' is no operation(.|\n)*did you mean 'create'"):
         Cup.create(id="new")
+
+
+def test_counting_where_the_engine_can_not_add_is_refused_before_anything_is_stored(fails, store, monkeypatch):
+    monkeypatch.setattr(store, "capabilities", store.capabilities & ~Capability.ADD)
+    fails["before_write"] = WriteChange(side_writes=(SideWrite("upsert", Cup(id="beside"), counts=("size",)),))
+    with pytest.raises(ConfigurationError, match=r"counts size inside the engine, and memory lacks ADD"):
+        Cup.create(id="new")
+    fails.clear()
+    assert Cup.get("new") is None
 
 
 def test_a_query_by_an_index_that_is_not_there_names_the_hook(fails):
