@@ -1,8 +1,11 @@
-"""A process that works on a composite of a SQLite file and an OpenSearch: `python -m tests.engines.composite_worker`.
+"""A process that works on a composite of a storage and an OpenSearch: `python -m tests.engines.composite_worker`.
 
-FILE URL PREFIX GUARANTEE NAME     creates records, and prints the key of each when it is told that it is stored
-FILE URL PREFIX relay              relays until SIGTERM, and prints a line for each batch
-FILE URL PREFIX update SEED        changes twenty records at random, a hundred times, and deletes some
+The storage is a SQLite file, or the table `composite` at the address of an engine that speaks DynamoDB's protocol.
+After these two and the prefix of indexes it takes one of
+
+- a guarantee and a name: creates records, and prints the key of each when it is told that it is stored
+- `relay`: relays until SIGTERM, and prints a line for each batch
+- `update` and a seed: changes twenty records at random, a hundred times, and deletes some
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ import signal
 import sys
 import threading
 
-from mixstore import Field, Model, NotFoundError
+from mixstore import Field, Model, NotFoundError, PlannedBackend
 from mixstore_backends.composite import CompositeBackend, Relay, Relayed
+from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_backends.opensearch import OpenSearchBackend
 from mixstore_backends.sqlite import SQLiteBackend
+from tests.engines.on_dynoxide import client_at
 
 SETTINGS = {"number_of_replicas": 0}
 
@@ -28,10 +33,16 @@ class Record(Model):
     n: int = 0
 
 
-def composite(file: str, url: str, prefix: str) -> CompositeBackend:
+def storage_at(place: str) -> PlannedBackend:
+    """The storage of a test."""
+    if place.startswith("http"):
+        return DynamoDBBackend("composite", client=client_at(place))
+    return SQLiteBackend(place, timeout=60, synchronous="off")
+
+
+def composite(place: str, url: str, prefix: str) -> CompositeBackend:
     """The two stores of a test."""
-    search = OpenSearchBackend(hosts=[url], prefix=prefix, settings=SETTINGS)
-    return CompositeBackend(SQLiteBackend(file, timeout=60, synchronous="off"), search)
+    return CompositeBackend(storage_at(place), OpenSearchBackend(hosts=[url], prefix=prefix, settings=SETTINGS))
 
 
 def main(file: str, url: str, prefix: str, what: str, *more: str) -> None:
