@@ -59,18 +59,22 @@ def relay(
             worker.once(retry)
     if once:
         raise typer.Exit(int(any(worker.error for worker in workers)))
+    _work(workers, stop, every)
+    if any(worker.failed for worker in workers):
+        raise typer.Exit(1)
+
+
+def _work(workers: list[_Worker], stop: threading.Event, every: float) -> None:
+    """All of them at once, with a line now and then, and a last one."""
     threads = [threading.Thread(target=worker.run, daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
     while not stop.wait(every):
         for worker in workers:
             worker.tell()
-    for thread in threads:
+    for thread, worker in zip(threads, workers, strict=True):
         thread.join()
-    for worker in workers:
         worker.tell()
-    if any(worker.failed for worker in workers):
-        raise typer.Exit(1)
 
 
 def verify(
