@@ -29,7 +29,7 @@ def test_json_is_a_list_of_objects_with_the_same_keys(run):
     listed = json.loads(run("plugins", "--json").stdout)
     assert [info["name"] for info in listed] == ["backends", "extensions"]
     assert all(set(info) == KEYS for info in listed)
-    assert listed[0]["backends"] == ["memory", "sqlite", "dynamodb", "opensearch"]
+    assert listed[0]["backends"] == ["memory", "sqlite", "dynamodb", "opensearch", "composite"]
 
 
 def test_a_failed_plugin_shows_its_traceback_and_the_list_goes_on(run, points):
@@ -75,7 +75,10 @@ def test_with_mixstores_own_only_it_says_how_to_see_them(run, points):
 
 @pytest.mark.parametrize("hook", ["register_commands", "mixstore_register_commands"])
 def test_a_hook_selects_the_plugins_that_have_it(run, hook):
-    assert [info["name"] for info in json.loads(run("plugins", "--json", "--hook", hook).stdout)] == ["extensions"]
+    assert [info["name"] for info in json.loads(run("plugins", "--json", "--hook", hook).stdout)] == [
+        "backends",
+        "extensions",
+    ]
 
 
 def test_a_hook_that_no_plugin_has_leaves_none(run):

@@ -50,6 +50,7 @@ class Bulk(Stepwise):
 
     def steps(self) -> Steps:
         outcomes: list[Any] = [None] * len(self.writes)
+        held = False
         if self.plain is not None:
             told = yield from self._sent(list(enumerate(self.plain)))
             if all(type(item) is dict and item["status"] < 300 for item in told.values()):
@@ -57,12 +58,14 @@ class Bulk(Stepwise):
             self.tasks = [Task(write) for write in self.writes]
             for position, item in told.items():
                 outcomes[position] = None if errors.is_held(item) else self._outcome(self.tasks[position], item)
-        return (yield from self._settled(outcomes))
+            held = any(map(errors.is_held, told.values()))
+        return (yield from self._settled(outcomes, held))
 
-    def _settled(self, outcomes: list[Any]) -> Steps:
-        """The outcomes, once those are known that are None."""
+    def _settled(self, outcomes: list[Any], held_before: bool) -> Steps:
+        """The outcomes, once those are known that are None; perhaps because writes were held a moment ago."""
         pending = [position for position, outcome in enumerate(outcomes) if outcome is None]
-        attempt, waits, pause = 0, iter(HELD), 0.0
+        attempt, waits = 0, iter(HELD)
+        pause = next(waits) if held_before else 0.0
         while pending and attempt < ATTEMPTS:
             if pause:
                 yield Pause(pause)
