@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from mixstore.bound import Bound
 from mixstore_backends.opensearch import OpenSearchBackend
@@ -29,7 +30,7 @@ class ReusedIndexes(OpenSearchBackend):
         index = super().prepare(bound)
         shape = json.dumps([index.mapping, index.analysis])
         index.name = f"{index.name}-{hashlib.sha256(shape.encode()).hexdigest()[:12]}"
-        index.path = f"/{index.name}"
+        index.path = f"/{quote(index.name, safe='')}"
         self.used.add(index.name)
         return index
 
@@ -42,8 +43,9 @@ class ReusedIndexes(OpenSearchBackend):
         """Delete the documents of all models that were bound."""
         names = self.used & self.made
         if names:
-            self.client.transport.perform_request("POST", f"/{','.join(names)}/_refresh")
-            path, params = f"/{','.join(names)}/_delete_by_query", {"refresh": "true", "conflicts": "proceed"}
+            place = "/" + ",".join(quote(name, safe="") for name in names)
+            self.client.transport.perform_request("POST", f"{place}/_refresh")
+            path, params = f"{place}/_delete_by_query", {"refresh": "true", "conflicts": "proceed"}
             body = {"query": {"match_all": {}}}
             self.client.transport.perform_request("POST", path, params=params, body=body)
 

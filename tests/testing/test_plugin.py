@@ -43,6 +43,11 @@ def mine(rest: str = "    pass", base: str = "CrudCases") -> str:
     return dedent(HEAD) + f"\nclass TestMine(Mine, {base}):\n{rest}\n"
 
 
+def test_a_gap_of_some_values_may_pass(stranger):
+    gaps = "    gaps = {'test_upsert_creates_a_row': 'ours to do: it is broken, for some values'}"
+    assert "1 xpassed" in stranger(mine(gaps), "-k", "test_upsert_creates_a_row")
+
+
 def test_a_fixture_and_a_line_run_all_cases_of_a_subject(stranger):
     told = stranger(mine(base="BackendConformance"), "-p", "no:xdist", "-k", "batch or async or awaited")
     assert "passed" in told

@@ -11,6 +11,8 @@ from mixstore import ConfigurationError
 from mixstore.errors import nearest
 
 REASONS = ("ours to do", "the engine's limit", "never, because")
+BY_CHANCE = "for some values"
+"""How a reason ends if the case may pass: its examples differ from run to run, and not all have such a value."""
 USELESS = pytest.StashKey[str]()
 """Of the item of a case: why its gap excuses nothing."""
 

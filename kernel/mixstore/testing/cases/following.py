@@ -137,5 +137,5 @@ def copied(backend: PlannedBackend, *rows: tuple[str, str | None, int]) -> list[
     for key, text, version in rows:
         record = None if text is None else bound.encode(Followed(id=key, text=text))
         writes.append(Write("upsert" if record else "delete", bound, (key,), record, version=version))
-    plan = backend.compile_copies(bound, writes, visible=True)
+    plan = backend.compile_copies(bound, writes, visible=False)
     return [outcome.status for outcome in backend.execute(plan)]
