@@ -5,8 +5,11 @@ from __future__ import annotations
 from mixstore.testing.gaps import BY_CHANCE
 
 NUMBERS = "the engine's limit: a number has 38 digits, and lies between 1e-130 and 1e126"
-AN_INT = "the engine's limit: a number does not say whether it was a float, so 1.0 in an Any comes back as 1"
-MOTO = "the engine's limit: moto answers a map with an empty key as no map; tests/engines has these cases"
+SOME_NUMBERS = f"{NUMBERS}, {BY_CHANCE}"
+AN_INT = (
+    "the engine's limit: a number does not say whether it was a float, so 1.0 in an Any comes back as 1, " + BY_CHANCE
+)
+MOTO = "the engine's limit: moto answers a map with an empty key as no map; tests/engines has these cases, " + BY_CHANCE
 COME_BACK = "test_values_of_every_type_come_back_the_same"
 FOUND = "test_a_filter_finds_the_rows_that_hold_a_value"
 
@@ -27,16 +30,16 @@ GAPS = {
     "test_every_plain_kind_orders_by_its_meaning[real-values2]": NUMBERS,
     "test_every_lookup_answers_as_the_reference_does[real]": NUMBERS,
     "test_every_lookup_on_an_indexed_field_answers_as_the_reference_does[real]": NUMBERS,
-    "test_numbers_in_free_values_compare_exactly": NUMBERS,
-    f"{COME_BACK}[float]": NUMBERS,
-    f"{COME_BACK}[decimal]": NUMBERS,
-    f"{COME_BACK}[variadic_tuple]": NUMBERS,
+    "test_numbers_in_free_values_compare_exactly": SOME_NUMBERS,
+    f"{COME_BACK}[float]": SOME_NUMBERS,
+    f"{COME_BACK}[decimal]": SOME_NUMBERS,
+    f"{COME_BACK}[variadic_tuple]": SOME_NUMBERS,
     f"{COME_BACK}[bare_list]": AN_INT,
     f"{COME_BACK}[bare_dict]": AN_INT,
     f"{COME_BACK}[any]": AN_INT,
     f"{COME_BACK}[json]": AN_INT,
-    **{f"{COME_BACK}[{kind}]": NUMBERS for kind in OF_FLOATS},
-    **{f"{FOUND}[{kind}]": f"{NUMBERS}, {BY_CHANCE}" for kind in ("float", "decimal", "model", "any")},
+    **{f"{COME_BACK}[{kind}]": SOME_NUMBERS for kind in OF_FLOATS},
+    **{f"{FOUND}[{kind}]": SOME_NUMBERS for kind in ("float", "decimal", "model", "any")},
     "test_values_of_every_plain_type_are_keys[decimal]": NUMBERS,
     "test_values_of_every_plain_type_are_keys[float]": NUMBERS,
     "test_deeply_nested_values_are_held_or_refused_by_name[50]": "the engine's limit: it nests 32 levels deep",
