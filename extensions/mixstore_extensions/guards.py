@@ -26,7 +26,7 @@ from mixstore import (
     evaluate,
     jsonable,
 )
-from mixstore.codecs import Codec
+from mixstore.keytexts import KeyTexts
 
 LONGEST = 1000
 """Values whose text has more characters are told by their SHA-256: the keys of engines are short."""
@@ -74,7 +74,7 @@ class Guards(BackendExtension):
 
     def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterator[SideWrite]:
         assert context.key is not None
-        owner = self._owner(context.key)
+        owner = self._keys.text(context.key)
         mine: Any = Q(owner=owner)
         before = {} if context.previous is None else self._held(context.previous)
         after = {} if context.operation == "delete" else self._held(context.final)
@@ -91,8 +91,7 @@ class Guards(BackendExtension):
             yield SideWrite("upsert", guard, condition=mine, contested=True, claims=", ".join(names), linked=True)
 
     def holder(self, claimed: Mapping[str, Any]) -> tuple[Any, ...]:
-        pairs = zip(self.schema.key_names, json.loads(claimed["owner"]), strict=True)
-        return tuple([_converted(self._codec(name).decode, part) for name, part in pairs])
+        return self._keys.key(claimed["owner"])
 
     def claims(self, values: Mapping[str, Any]) -> Iterable[UniqueGuard]:
         return [UniqueGuard.model_construct(value=value) for value in self._held(values)]
@@ -105,20 +104,18 @@ class Guards(BackendExtension):
 
     @cached_property
     def _codecs(self) -> Mapping[str, Any]:
-        names = {name for group in self.groups() for name in group} | set(self.schema.key_fields)
+        names = {name for group in self.groups() for name in group}
         return {name: jsonable(self.schema.fields[name].type) for name in names}
 
-    def _codec(self, name: str) -> Any:
-        return self._codecs.get(name, Codec(None, None))  # a part of a rendered key is text
+    @cached_property
+    def _keys(self) -> KeyTexts:
+        return KeyTexts(self.schema)
 
     def _text(self, names: Sequence[str], values: Sequence[Any]) -> list[Any]:
         """Values as JSON, equal where they are equal; bytes and moments have one text each."""
         pairs = zip(names, values, strict=True)
-        encoded = [_converted(self._codec(name).encode, value) for name, value in pairs]
+        encoded = [_converted(self._codecs[name].encode, value) for name, value in pairs]
         return [value + 0.0 if type(value) is float else value for value in encoded]  # -0.0 is 0.0
-
-    def _owner(self, key: Sequence[Any]) -> str:
-        return _json(self._text(self.schema.key_names, key))
 
     def _held(self, values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         """{key of the guard: fields} of a row with these values; none if it frees them, or for a None among them."""

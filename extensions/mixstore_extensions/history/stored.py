@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from mixstore import Bound, ConfigurationError, CorruptRecordError, Field, Key, Model, jsonable
+from mixstore.keytexts import KeyTexts
 
 BYTES = "$bytes"
 
@@ -65,14 +66,14 @@ class Shelf:
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
+        self.keys = KeyTexts(bound.schema)
         self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
         self.secret = {name for name, treatment in bound.chain.opaque.items() if treatment == "refuse"}
         self.kept = [name for name in bound.schema.fields if name not in self.secret | bound.chain.derived.keys()]
 
     def row(self, key: tuple[Any, ...]) -> str:
         """Entity and key as text; different keys give different texts, whatever is in them."""
-        parts = [self._encoded(name, value) for name, value in zip(self.bound.schema.key_names, key, strict=True)]
-        return rows_of(self.bound.schema.entity) + json.dumps(parts, separators=(",", ":"))[1:]
+        return rows_of(self.bound.schema.entity) + self.keys.text(key)[1:]
 
     def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The `values` and `sealed` of a record as the store has it."""
@@ -100,8 +101,8 @@ class Shelf:
         return Revision(stored.number, stored.at, stored.by, stored.operation, values, stored.deleted, stored.row)
 
     def _encoded(self, name: str, value: Any) -> Any:
-        codec = self.codecs.get(name)  # none for a rendered key, which is text
-        return value if codec is None or codec.encode is None or value is None else codec.encode(value)
+        encode = self.codecs[name].encode
+        return value if encode is None or value is None else encode(value)
 
     def some(self, found: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         """The python values of these fields, as far as a revision, given as a dict, has them."""
