@@ -29,7 +29,8 @@ def at(model: Any, place: Point) -> list[str]:
 
 
 def by_cells(model: Any, query: Any) -> bool:
-    """Whether the engine is asked for cells: by an index on them where it has such, else by a filter of its own."""
+    """Whether the engine is asked for cells: by an index of them where it has such, else by a filter of its own."""
     told = query.explain()
-    indexed = Capability.INDEXES in bound_of(model).backend.capabilities
-    return "geohash" in str(told.index if indexed else told.pushed)
+    if told.index is not None and "geo" in told.index:
+        return True
+    return Capability.INDEXES not in bound_of(model).backend.capabilities and "geohash" in str(told.pushed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +19,7 @@ from mixstore_backends.dynamodb.awaiting import Loops, check_session, loops_of
 from mixstore_backends.dynamodb.changing import DropIndex, Initialize
 from mixstore_backends.dynamodb.clients import client_of
 from mixstore_backends.dynamodb.collecting import collect
+from mixstore_backends.dynamodb.computed import Computed, Ranges
 from mixstore_backends.dynamodb.drift import Compare
 from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
 from mixstore_backends.dynamodb.options import NO_OPTIONS, URL_OPTIONS, TableOptions, options_of_url, truth_of
@@ -90,6 +91,7 @@ class DynamoDBBackend(PlannedBackend):
         )
         self._tables: dict[str, Table] = {}
         self._ttl: dict[str, str] = {}
+        self._computed: dict[type[Any], list[Computed]] = {}
 
     @classmethod
     def from_url(cls, url: str) -> DynamoDBBackend:
@@ -142,10 +144,28 @@ class DynamoDBBackend(PlannedBackend):
             )
         self._ttl[table] = attribute
 
+    def add_index(
+        self,
+        model_class: type[Any],
+        name: str,
+        field: str,
+        key: Callable[[Any], tuple[str, str] | None],
+        ranges: Mapping[str, Ranges],
+    ) -> None:
+        """For extensions, in `configure_backend`: a secondary index of one field, by keys that no template makes.
+
+        key: the value of the field -> (partition, sort), None for a row that is not in the index. ranges: {lookup:
+        function of its operand}, the ranges of the index that hold all rows which pass, and perhaps others, which
+        mixstore leaves out; None for an operand by which the index is no way to find them. No rows have a None.
+        """
+        kept = [one for one in self._computed.get(model_class, ()) if one.name != name]
+        self._computed[model_class] = [*kept, Computed(name, field, key, ranges)]
+
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def prepare(self, bound: Bound) -> Table:
-        table = Table(bound, self.table_name, self.adapter, self._ttl)
+        computed = self._computed.get(bound.model, ())
+        table = Table(bound, self.table_name, self.adapter, self._ttl, computed)
         for other in self._tables.values():
             if other.entity_type == table.entity_type or other.name != table.name:
                 continue
@@ -179,13 +199,11 @@ class DynamoDBBackend(PlannedBackend):
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create the tables of these models, or the indexes and the expiry that they lack; waits for them.
 
-        Rows that were there before an index get their place in it, which reads all rows of the model.
+        Rows that were there before an index get their place in it first, which reads all rows of the model.
+        ValidationError if there are some that it can't hold; it is not made then.
         """
         for wanted, some in self._wanted(bounds):
-            added = self.execute(Initialize(wanted))
-            for table in some if added else ():
-                if not table.indexes.keys().isdisjoint(added):
-                    self.execute(Reindex(table))
+            self.execute(Initialize(wanted, some))
 
     def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
         """What of the tables of these models is not as declared; asks for descriptions alone."""

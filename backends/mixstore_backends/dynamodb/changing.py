@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import BackendError, BackendTimeoutError, ConfigurationError
 from mixstore.planned import Plan
 from mixstore_backends.dynamodb.errors import NAME, code_of
 from mixstore_backends.dynamodb.options import ON_DEMAND
+from mixstore_backends.dynamodb.reindexing import Reindex
 from mixstore_backends.dynamodb.settings import Setting, differing
 from mixstore_backends.dynamodb.tables import (
     Wanted,
@@ -22,6 +23,7 @@ from mixstore_backends.dynamodb.tables import (
 )
 
 if TYPE_CHECKING:
+    from mixstore_backends.dynamodb.layout import Table
     from mixstore_backends.dynamodb.transport import Steps, Transport
 
 WAIT = 1.0
@@ -37,16 +39,21 @@ log = logging.getLogger("mixstore")
 
 
 class Initialize(Plan):
-    """Make the table, or what it lacks: indexes one at a time, then its settings."""
+    """Make the table, or what it lacks: indexes one at a time, then its settings.
 
-    __slots__ = ("wanted",)
+    The rows that are there get their keys before an index is made. So whoever sees an index sees all rows in it, also
+    when this was stopped halfway: an index that is there has been filled.
+    """
 
-    def __init__(self, wanted: Wanted) -> None:
+    __slots__ = ("tables", "wanted")
+
+    def __init__(self, wanted: Wanted, tables: Sequence[Table]) -> None:
         self.wanted = wanted
+        self.tables = tables
 
-    def steps(self, transport: Transport) -> Steps[list[str]]:
-        """Make it so; the indexes that a table which was there has got."""
-        wanted, added = self.wanted, list[str]()
+    def steps(self, transport: Transport) -> Steps[None]:
+        """Make it so."""
+        wanted = self.wanted
         found = yield from described(transport, wanted.name)
         if found is None:
             log.info("table %s: making it", wanted.name)
@@ -54,22 +61,24 @@ class Initialize(Plan):
             found = yield from wait(transport, wanted.name)
             if made:
                 yield from self._set(transport, found)
-                return []
+                return
         check(found, wanted)
-        added = yield from self._grow(transport, found)
+        yield from self._grow(transport, found)
         yield from self._set(transport, (yield from wait(transport, wanted.name)))
-        return added
 
-    def _grow(self, transport: Transport, found: Mapping[str, Any]) -> Steps[list[str]]:
+    def _grow(self, transport: Transport, found: Mapping[str, Any]) -> Steps[None]:
         wanted = self.wanted
         there = {one["IndexName"] for one in found.get("GlobalSecondaryIndexes", ())}
         added = [name for name in wanted.indexes if name not in there]
+        for table in self.tables:
+            if not table.indexes.keys().isdisjoint(added):
+                log.info("table %s: putting the rows of %s into the new indexes", wanted.name, table.schema.name)
+                yield from Reindex(table).steps(transport)
         for number, name in enumerate(added, 1):
             yield from wait(transport, wanted.name)
             log.info("table %s: making index %s (%d of %d)", wanted.name, name, number, len(added))
             request = wanted.index_request(name, _capacity(found, wanted))
             yield from transport.call("update_table", wanted.name, request)
-        return added
 
     def _set(self, transport: Transport, found: Mapping[str, Any]) -> Steps[None]:
         table = self.wanted.name

@@ -50,7 +50,7 @@ class Compare(Plan):
                 real = f"{'global' if name in world else 'local'}: {index_told(others[name], types_of(found))}"
                 yield Drift(models, what, declared, real, ANEW)
             elif name not in mine:
-                grown = "initialize() adds it, fills it, and puts the rows that are there into it"
+                grown = "initialize() puts the rows that are there into it, and adds it"
                 yield Drift(models, what, declared, NOTHING, ANEW if name in wanted.local else grown)
             elif index_problem(wanted, index, found, mine[name]) is not None:
                 again = f'backend.drop_index({models[0].__name__}, "{name}"), then initialize()'

@@ -70,6 +70,7 @@ _LOST = (
     aws.IncompleteReadError,
     aws.ChecksumError,
 )
+_NO_INDEX = "does not have the specified index"
 _TOO_LARGE = ("Item size has exceeded", "Item size to update has exceeded", "item collection size")
 
 
@@ -186,6 +187,8 @@ def _answered(error: aws.ClientError, operation: str, place: Place, writes: bool
     if code in ("ResourceNotFoundException", "TableNotFoundException"):
         hint = "backend.initialize() creates it; or is it in another region or account?"
         return ConfigurationError(f"{told}: it is not there", backend=NAME, hint=hint)
+    if _NO_INDEX in message:
+        return ConfigurationError(f"{told}: {message}", backend=NAME, hint="backend.initialize() makes it")
     if code == "ResourceInUseException":
         return BackendUnavailableError(f"{told}: {message}", backend=NAME)
     if code == "LimitExceededException":

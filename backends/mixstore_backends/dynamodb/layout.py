@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import SchemaError, ValidationError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixstore.indexes import IndexSpec
     from mixstore.schema import FieldSpec
     from mixstore.write import KeyValue
+    from mixstore_backends.dynamodb.computed import Computed
     from mixstore_backends.dynamodb.wire import Wire
 
 ENTITY_PLACE = "{entity}"
@@ -50,7 +51,14 @@ class Table:
     another entity might have an item of the same key, since the model renders its keys itself.
     """
 
-    def __init__(self, bound: Bound, table_name: str, adapter: DynamoDBAdapter, ttl: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        bound: Bound,
+        table_name: str,
+        adapter: DynamoDBAdapter,
+        ttl: Mapping[str, str],
+        computed: Sequence[Computed] = (),
+    ) -> None:
         self.bound = bound
         self.schema = schema = bound.schema
         self.adapter = adapter
@@ -61,14 +69,19 @@ class Table:
         self.key_attributes = self.keying.attributes
         self.entity = (adapter.entity, self.entity_type) if adapter.single_table else None
         self.guarded = self.entity is not None and bool(schema.hidden_key)
-        self.indexes = {name: Index(spec, adapter.index_attributes(spec)) for name, spec in schema.indexes.items()}
+        specs = (*schema.indexes.values(), *[one.spec(schema, self.entity_type) for one in computed])
+        if len({spec.name for spec in specs}) < len(specs):
+            raise SchemaError(
+                f"{schema.name} has an index {specs[-1].name!r}, and so has one of its extensions", model=schema.model
+            )
+        self.indexes = {spec.name: Index(spec, adapter.index_attributes(spec)) for spec in specs}
         opaque = bound.chain.opaque
         self.columns = {
             name: Column(spec, form_of(spec.type), adapter.field_codec(spec.type), name in opaque)
             for name, spec in schema.fields.items()
         }
         self.refused_in_filters = frozenset(self.key_attributes) & self.columns.keys()
-        self.own_attributes = adapter.own_attributes(bound.model)
+        self.own_attributes = adapter.own_attributes(bound.model).union(*[one.own for one in self.indexes.values()])
         self.token = adapter.token
         self.writes_itself = type(adapter).model_to_storage is not DynamoDBAdapter.model_to_storage
         self.reads_itself = type(adapter).storage_to_model is not DynamoDBAdapter.storage_to_model

@@ -106,8 +106,7 @@ class Reindex(Plan):
         parts = [f"SET {', '.join(sets)}"] if sets else []
         parts += [f"REMOVE {', '.join(removes)}"] if removes else []
         same = [f"attribute_exists({given.name(table.key_attributes[0])})"]
-        looked_at = table.columns if table.schema.computed_indexes else table.schema.index_fields
-        for name in sorted(set(looked_at) - set(table.key_attributes)):
+        for name in sorted(self._looked_at() - set(table.key_attributes)):
             place = given.name(name)
             same.append(f"{place} = {given.value(row[name])}" if name in row else f"attribute_not_exists({place})")
         request = {
@@ -117,3 +116,10 @@ class Reindex(Plan):
             "ConditionExpression": " AND ".join(same),
         }
         return given.into(request)
+
+    def _looked_at(self) -> set[str]:
+        """The attributes that decide in which indexes a row is."""
+        specs = [index.spec for index in self.table.indexes.values()]
+        if any(spec.shape is None for spec in specs):
+            return set(self.table.columns)
+        return {name for spec in specs for name in spec.fields}

@@ -34,6 +34,29 @@ def cover(span: Span, length: int, most: int) -> list[str] | None:
     ]
 
 
+def runs(cells: list[str]) -> list[tuple[str, str]]:
+    """Cells of one length as (first, last) of those that follow each other in the order of their texts."""
+    found: list[tuple[str, str]] = []
+    for one in sorted(cells):
+        if found and _number(one) == _number(found[-1][1]) + 1:
+            found[-1] = (found[-1][0], one)
+        else:
+            found.append((one, one))
+    return found
+
+
+def between(first: str, second: str) -> int:
+    """How many cells of their length lie between two."""
+    return _number(second) - _number(first) - 1
+
+
+def _number(text: str) -> int:
+    number = 0
+    for letter in text:
+        number = number << 5 | _LETTERS.index(letter)
+    return number
+
+
 def _grid(length: int) -> tuple[int, int]:
     """How many (columns, rows) of cells there are."""
     bits = 5 * length

@@ -26,7 +26,7 @@ from mixstore import (
     schema_of,
 )
 from mixstore.expressions import Compare, Expr, conjunction, terms
-from mixstore_extensions.geo import opensearch
+from mixstore_extensions.geo import dynamodb, opensearch
 from mixstore_extensions.geo.cells import cell, cover
 from mixstore_extensions.geo.lookups import NEAR, SPANS
 from mixstore_extensions.geo.places import Point
@@ -113,6 +113,22 @@ class Geo(Mixin):
                 if cells is not None:
                     return Q(**{f"{name}__in": (None, *cells)})
             return None
+
+    class DynamoDB(Cells):
+        """A secondary index of the model keeps the rows in the order of their cells, and is asked for ranges of them.
+
+        Its keys follow from the place itself, so that rows without cells are in it as well.
+        """
+
+        backend_name = "dynamodb"
+        fidelity = "native"
+
+        def configure_backend(self, model_class: type[Any]) -> None:
+            backend: Any = self.backend
+            backend.add_index(model_class, "geo", self._field, dynamodb.key, dynamodb.RANGES)
+
+        def modify_query(self, query: Query) -> Query:
+            return query
 
     class OpenSearch(Cells):
         """The place is a `geo_point`, asked for by distances and boxes; cells are kept, but not asked for."""
