@@ -343,7 +343,7 @@ def _notes(table: Table, query: Query, plan: Find) -> tuple[str, ...]:
     notes = list(plan.access.notes)
     index = plan.access.secondary
     if plan.operation == "Query" and len(plan.requests) > 1:
-        notes.append(f"{len(plan.requests)} requests, one a partition")
+        notes.append(f"{len(plan.requests)} requests, one for each range of keys")
     if len(plan.access.keys) > KEYS_AT_ONCE:
         notes.append(f"{ceil(len(plan.access.keys) / KEYS_AT_ONCE)} requests, {KEYS_AT_ONCE} keys each")
     if index is not None:

@@ -85,13 +85,19 @@ class Connection(Urllib3HttpConnection):
         return host.removesuffix(":443" if self.use_ssl else ":80")
 
     def _open_one(self, pool: Any) -> Any:
-        """A connection that is open, which nobody else uses meanwhile; None if there is none."""
+        """A connection that is open, which nobody else uses meanwhile; None if there is none, or no way to tell.
+
+        No public name of urllib3 lends one; where its own are called otherwise, it sends all requests itself.
+        """
+        take, give = getattr(pool, "_get_conn", None), getattr(pool, "_put_conn", None)
+        if take is None or give is None:
+            return None
         try:
-            connection = pool._get_conn()
+            connection = take()
         except ClosedPoolError:
             return None
         if connection.sock is None:
-            pool._put_conn(connection)
+            give(connection)
             return None
         if connection.sock.gettimeout() != self.timeout:  # a request before had one of its own
             connection.sock.settimeout(self.timeout)

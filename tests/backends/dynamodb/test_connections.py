@@ -12,7 +12,7 @@ from botocore.session import Session
 
 from mixstore import BackendTimeoutError, BackendUnavailableError, ConfigurationError, Field, Model
 from mixstore_backends.dynamodb import DynamoDBBackend
-from tests.backends.shared.scripted import CLOSE, SILENCE, Scripted, answer, scripted
+from tests.backends.shared.scripted import CLOSE, SILENCE, Scripted, answer, authority_file, scripted
 
 
 class Thing(Model):
@@ -25,9 +25,9 @@ def item(text: str = "") -> bytes:
                                 "id": {"S": "1"}, "text": {"S": text}}}).encode()  # fmt: skip
 
 
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with scripted() as made:
+@pytest.fixture(params=["http", "https"])
+def server(request: pytest.FixtureRequest) -> Iterator[Scripted]:
+    with scripted(request.param) as made:
         yield made
 
 
@@ -37,6 +37,7 @@ def store(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoD
     monkeypatch.setattr("mixstore_backends.dynamodb.clients.READ_SECONDS", 2)
     session = Session()
     session.set_credentials("testing", "testing")
+    session.set_config_variable("ca_bundle", authority_file())
     backend = DynamoDBBackend("app", session=session, region_name="eu-west-1", endpoint_url=server.address)
     backend.transport.attempts = 1
     yield backend
@@ -166,6 +167,7 @@ def test_a_client_that_was_closed_opens_its_connections_again(server, store, rea
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("server", ["http"], indirect=True)
 def test_a_proxy_is_left_to_botocore(server):
     session = Session()
     session.set_credentials("testing", "testing")

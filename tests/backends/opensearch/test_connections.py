@@ -13,7 +13,7 @@ from opensearchpy import OpenSearchWarning
 from mixstore import BackendTimeoutError, BackendUnavailableError, DuplicateKeyError, Field, Model
 from mixstore_backends.opensearch import OpenSearchBackend
 from mixstore_backends.opensearch.clients import client_for
-from tests.backends.shared.scripted import CLOSE, SILENCE, Scripted, answer, scripted
+from tests.backends.shared.scripted import CLOSE, SILENCE, Scripted, answer, authority_file, scripted
 
 JSON = "Content-Type: application/json; charset=UTF-8"
 
@@ -23,16 +23,17 @@ class Thing(Model):
     text: str = ""
 
 
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with scripted() as made:
+@pytest.fixture(params=["http", "https"])
+def server(request: pytest.FixtureRequest) -> Iterator[Scripted]:
+    with scripted(request.param) as made:
         yield made
 
 
 @pytest.fixture
 def store(server: Scripted) -> Iterator[OpenSearchBackend]:
-    url = server.address.replace("http://", "opensearch://ann:secret@")
-    with OpenSearchBackend.from_url(f"{url}?timeout=2&refresh=false") as backend:
+    scheme, _, place = server.address.partition("://")
+    url = f"opensearch://ann:secret@{place}?timeout=2&refresh=false"
+    with OpenSearchBackend.from_url(f"{url}&tls=true&ca={authority_file()}" if scheme == "https" else url) as backend:
         yield backend
 
 
@@ -150,6 +151,13 @@ def test_what_is_sent_is_in_the_log_of_opensearch_py(server, store, reads, caplo
     assert second.endswith("/thing/_doc/1 [status:200")
 
 
+def test_a_urllib3_that_lends_no_connection_sends_all_requests(store):
+    connection = store.client.transport.get_connection()
+    assert connection._open_one(connection.pool) is None  # none is open
+    assert connection._open_one(object()) is None
+
+
+@pytest.mark.parametrize("server", ["http"], indirect=True)
 def test_a_client_that_compresses_sends_by_urllib3(server):
     host, port = server.address.removeprefix("http://").split(":")
     client = client_for([{"host": host, "port": int(port)}], http_compress=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from tempfile import NamedTemporaryFile
 from typing import Any
 from zlib import crc32
+
+import trustme
 
 CLOSE = b""
 """In a script: hang up."""
@@ -24,6 +31,7 @@ class Scripted:
     came: list[bytes] = field(default_factory=list)
     connections: int = 0
     hung_up: threading.Event = field(default_factory=threading.Event)
+    tls: ssl.SSLContext | None = None
 
     def serve(self, listener: socket.socket) -> None:
         while True:
@@ -35,9 +43,12 @@ class Scripted:
             threading.Thread(target=self._use, args=(connection,), daemon=True).start()
 
     def _use(self, connection: socket.socket) -> None:
-        with connection:
-            self._talk(connection)
+        with suppress(ssl.SSLError), self._dressed(connection) as dressed:
+            self._talk(dressed)
         self.hung_up.set()
+
+    def _dressed(self, connection: socket.socket) -> socket.socket:
+        return connection if self.tls is None else self.tls.wrap_socket(connection, server_side=True)
 
     def _talk(self, connection: socket.socket) -> None:
         while (request := _one_request(connection)) and self.script:
@@ -70,11 +81,29 @@ def answer(body: bytes, *more: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
+@cache
+def authority() -> trustme.CA:
+    """Who signs the certificate of a server that speaks TLS."""
+    return trustme.CA()
+
+
+@cache
+def authority_file() -> str:
+    """The file of its certificate, for clients to trust; it goes with the process."""
+    with NamedTemporaryFile(suffix=".pem", delete=False) as file:
+        file.write(authority().cert_pem.bytes())
+    atexit.register(os.unlink, file.name)
+    return file.name
+
+
 @contextmanager
-def scripted() -> Iterator[Scripted]:
+def scripted(scheme: str = "http") -> Iterator[Scripted]:
     """A server that runs."""
     listener = socket.create_server(("127.0.0.1", 0))
-    made = Scripted(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    made = Scripted(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+    if scheme == "https":
+        made.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority().issue_cert("127.0.0.1").configure_cert(made.tls)
     thread = threading.Thread(target=made.serve, args=(listener,), daemon=True)
     thread.start()
     yield made
