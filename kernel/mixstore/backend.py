@@ -33,6 +33,8 @@ class Capability(enum.Flag):
     """A write can depend on the stored row, atomically."""
     ATOMIC_WRITES = enum.auto()
     """Several writes happen all or not at all."""
+    CONSISTENT_READS = enum.auto()
+    """A read by key sees every write of the row that was answered before it."""
     UNIQUE = enum.auto()
     """Unique fields are enforced by the engine."""
     PARTIAL_UNIQUE = enum.auto()

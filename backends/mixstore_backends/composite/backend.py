@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mixstore.search import Hit
     from mixstore.write import KeyValue, Operation
 
-NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.ADD
+NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.CONSISTENT_READS, Capability.ADD
 SEARCHES = (
     Capability.FULL_TEXT
     | Capability.FUZZY_SEARCH

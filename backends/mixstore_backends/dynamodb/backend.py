@@ -80,6 +80,8 @@ class DynamoDBBackend(PlannedBackend):
         super().__init__(adapter or DynamoDBAdapter())
         self.table_name = table_name
         self.consistent = consistent
+        if consistent:
+            self.capabilities |= Capability.CONSISTENT_READS
         self.options = table or NO_OPTIONS
         self._client = client
         self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)

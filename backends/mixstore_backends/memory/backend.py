@@ -114,6 +114,7 @@ class InMemoryBackend(PlannedBackend):
     backend_name = "memory"
     capabilities = (
         Capability.CONDITIONS
+        | Capability.CONSISTENT_READS
         | Capability.ATOMIC_WRITES
         | Capability.UNIQUE
         | Capability.PARTIAL_UNIQUE

@@ -48,6 +48,7 @@ class OpenSearchBackend(PlannedBackend):
     backend_name = errors.NAME
     capabilities = (
         Capability.CONDITIONS
+        | Capability.CONSISTENT_READS
         | Capability.INDEXES
         | Capability.ORDERED
         | Capability.ADD

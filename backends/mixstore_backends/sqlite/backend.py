@@ -39,6 +39,7 @@ class SQLiteBackend(PlannedBackend):
     backend_name = errors.NAME
     capabilities = (
         Capability.CONDITIONS
+        | Capability.CONSISTENT_READS
         | Capability.ATOMIC_WRITES
         | Capability.UNIQUE
         | Capability.PARTIAL_UNIQUE

@@ -6,6 +6,7 @@ import pytest
 
 from mixstore import ConfigurationError, connect, registry
 from mixstore_backends.composite import CompositeBackend
+from mixstore_backends.dynamodb import DynamoDBBackend
 from mixstore_backends.memory import InMemoryBackend
 
 
@@ -26,6 +27,14 @@ def test_a_composite_needs_two_sides_that_can_do_it():
     with pytest.raises(ConfigurationError, match="'asynch' is no guarantee") as caught:
         CompositeBackend(memory, InMemoryBackend(), guarantee="asynch")
     assert caught.value.hint == "did you mean 'async'?"
+
+
+def test_a_storage_whose_reads_may_be_older_than_its_writes_is_refused():
+    with pytest.raises(
+        ConfigurationError, match="dynamodb can't be the storage of a composite: it lacks CONSISTENT_RE"
+    ):
+        CompositeBackend(DynamoDBBackend("app", consistent=False), InMemoryBackend())
+    CompositeBackend(DynamoDBBackend("app"), InMemoryBackend())
 
 
 def test_a_url_names_two_backends_of_the_config(tmp_path):

@@ -107,6 +107,18 @@ class FollowingCases(Conformance):
         assert counted is not None
         assert counted[0] == 20
 
+    @needs(Capability.CONSISTENT_READS)
+    def test_a_read_by_key_sees_the_writes_before_it(self, use: Use) -> None:
+        use(Followed)
+
+        def work(number: int) -> None:
+            for step in range(10):
+                Followed.upsert(id=str(number), text=str(step))
+                assert text_of(str(number)) == str(step)
+                assert [one and one.text for one in Followed.batch_get([str(number)])] == [str(step)]
+
+        assert together(4, work) == [None] * 4
+
     @needs(Capability.EXTERNAL_VERSIONS)
     def test_a_write_with_a_lower_version_changes_nothing(self, use: Use, backend: Backend) -> None:
         use(Followed)
