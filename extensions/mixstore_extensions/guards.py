@@ -26,7 +26,6 @@ from mixstore import (
     evaluate,
     jsonable,
 )
-from mixstore.keytexts import KeyTexts
 
 LONGEST = 1000
 """Values whose text has more characters are told by their SHA-256: the keys of engines are short."""
@@ -74,7 +73,7 @@ class Guards(BackendExtension):
 
     def write_beside(self, context: WriteContext, found: Sequence[Mapping[str, Any]]) -> Iterator[SideWrite]:
         assert context.key is not None
-        owner = self._keys.text(context.key)
+        owner = self.schema.key_texts.text(context.key)
         mine: Any = Q(owner=owner)
         before = {} if context.previous is None else self._held(context.previous)
         after = {} if context.operation == "delete" else self._held(context.final)
@@ -91,7 +90,7 @@ class Guards(BackendExtension):
             yield SideWrite("upsert", guard, condition=mine, contested=True, claims=", ".join(names), linked=True)
 
     def holder(self, claimed: Mapping[str, Any]) -> tuple[Any, ...]:
-        return self._keys.key(claimed["owner"])
+        return self.schema.key_texts.key(claimed["owner"])
 
     def claims(self, values: Mapping[str, Any]) -> Iterable[UniqueGuard]:
         return [UniqueGuard.model_construct(value=value) for value in self._held(values)]
@@ -106,10 +105,6 @@ class Guards(BackendExtension):
     def _codecs(self) -> Mapping[str, Any]:
         names = {name for group in self.groups() for name in group}
         return {name: jsonable(self.schema.fields[name].type) for name in names}
-
-    @cached_property
-    def _keys(self) -> KeyTexts:
-        return KeyTexts(self.schema)
 
     def _text(self, names: Sequence[str], values: Sequence[Any]) -> list[Any]:
         """Values as JSON, equal where they are equal; bytes and moments have one text each."""

@@ -26,6 +26,7 @@ from mixstore.narrowing import check_redefined
 if TYPE_CHECKING:
     from types import FrameType
 
+    from mixstore.keytexts import KeyTexts
     from mixstore.types import FieldType
     from mixstore.write import KeyValue
 
@@ -162,6 +163,13 @@ class ModelSchema:
         ready = len(parts) > 1 and all(part.python in READY for part in parts)
         self.ready_key: tuple[type[Any], ...] = tuple([part.python for part in parts]) if ready else ()
         """The types of the parts of a key that needs no look if it has just these; empty for other keys."""
+
+    @cached_property
+    def key_texts(self) -> KeyTexts:
+        """Keys as text and back, for rows about these rows."""
+        from mixstore.keytexts import KeyTexts
+
+        return KeyTexts(self)
 
     @cached_property
     def fits(self) -> Callable[[Mapping[str, Any]], bool]:

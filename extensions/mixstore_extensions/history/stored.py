@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from mixstore import Bound, ConfigurationError, CorruptRecordError, Field, Key, Model, jsonable
-from mixstore.keytexts import KeyTexts
 
 BYTES = "$bytes"
 
@@ -66,7 +65,7 @@ class Shelf:
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
-        self.keys = KeyTexts(bound.schema)
+        self.keys = bound.schema.key_texts
         self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
         self.secret = {name for name, treatment in bound.chain.opaque.items() if treatment == "refuse"}
         self.kept = [name for name in bound.schema.fields if name not in self.secret | bound.chain.derived.keys()]
