@@ -12,10 +12,12 @@ from typing import Any
 
 from mixstore import scalars
 from mixstore.scalars import PLAIN
+from mixstore.unicode import text
 
 Function = Callable[[Any], Any]
 
 PASSES: dict[Function, str] = {
+    text: "type(v) is str and v.isascii()",
     scalars.real: "type(v) is float and v == v",
     scalars.to_float: "type(v) is float and v == v",
     scalars.float_from_json: "type(v) is float and v == v",

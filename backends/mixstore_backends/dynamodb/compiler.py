@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.comparing import TESTS
-from mixstore.errors import UnsupportedOperationError, nearest
+from mixstore.compiling import native_rule
 from mixstore.expressions import After, And, Compare, Constant, Expr, Not, Or, conjunction, paths, terms
 from mixstore_backends.dynamodb.lookups import LOOKUPS
 from mixstore_backends.dynamodb.operands import UNKNOWN, NotNativeError, Source, Sources
@@ -80,14 +80,8 @@ class Compiler:
 
 
 def _compare(compiler: Compiler, expr: Any, given: Placeholders) -> str:
-    rule = LOOKUPS.get(expr.lookup)
-    if expr.function is not None or rule is None:
-        if expr.function is None and expr.lookup not in TESTS:
-            raise UnsupportedOperationError(
-                f"DynamoDB can't compile the lookup {expr.lookup!r}, and it has no `evaluate`",
-                model=compiler.table.schema.model,
-                hint=nearest(expr.lookup, TESTS),
-            )
+    rule = native_rule(LOOKUPS, expr, "DynamoDB", compiler.table.schema.model)
+    if rule is None:
         raise NotNativeError(expr.lookup)
     source = compiler.sources.at(expr.path)
     piece = rule(source, expr.value, given)

@@ -10,7 +10,8 @@ from mixstore import codecs, comparing
 from mixstore.comparing import comparable
 from mixstore.scalars import microseconds
 from mixstore.types import FieldType
-from mixstore_backends.dynamodb.values import check_digits, field_codec, form_of, text
+from mixstore.unicode import text
+from mixstore_backends.dynamodb.values import check_digits, field_codec, form_of
 from mixstore_backends.dynamodb.wire import Wire, to_wire
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from mixstore.codecs import Codec
 from mixstore.scalars import canonical_decimal, is_canonical
 from mixstore.scalars import real as nan_refused
 from mixstore.types import FieldType
+from mixstore.unicode import text
 
 DIGITS = 38
 """How many significant digits a number can have."""
@@ -81,18 +82,6 @@ def _checked(codec: Codec) -> Codec:
 
 
 # -- what can be stored ----------------------------------------------------------------------------------------------
-
-
-def text(value: Any) -> str:
-    """The text itself; ValueError for a lone surrogate, which has no UTF-8."""
-    if not isinstance(value, str):
-        raise ValueError(f"expected text, found {type(value).__name__}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("a lone surrogate is no character, and can't be stored") from None
-    return value
 
 
 def integer(value: Any) -> int:
@@ -175,7 +164,6 @@ def checked(value: Any, depth: int = 0) -> Any:
 
 shortcuts.PASSES.update(
     {
-        text: "type(v) is str and v.isascii()",
         integer: f"type(v) is int and {-_LARGEST_QUICK} < v < {_LARGEST_QUICK}",
         real: f"type(v) is float and {_LEAST_REAL!r} <= abs(v) <= {_MOST_REAL!r}",
         _truth: "type(v) is bool",

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mixstore.comparing import TESTS
-from mixstore.errors import UnsupportedOperationError, nearest
+from mixstore.compiling import native_rule
 from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
 from mixstore.search import SCORE
 from mixstore_backends.opensearch.lookups import (
@@ -149,14 +148,8 @@ def _compare(compiler: Compiler, expr: Any) -> Piece:
     own = compiler.own.get((expr.path[0], expr.lookup)) if len(expr.path) == 1 and compiler.own else None
     if own is not None:
         return Piece(own(expr.value), exact=False)
-    rule = LOOKUPS.get(expr.lookup)
-    if expr.function is not None or rule is None:
-        if expr.function is None and expr.lookup not in TESTS:
-            raise UnsupportedOperationError(
-                f"OpenSearch can't compile the lookup {expr.lookup!r}, and it has no `evaluate`",
-                model=compiler.model,
-                hint=nearest(expr.lookup, LOOKUPS),
-            )
+    rule = native_rule(LOOKUPS, expr, "OpenSearch", compiler.model)
+    if rule is None:
         raise NotPushableError(expr.lookup)
     return rule(compiler.sources.at(expr.path), expr.value)
 

@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from mixstore import codecs, scalars, shortcuts
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
+from mixstore.unicode import text
 
 Form = Literal[
     "text", "int", "float", "bool", "decimal", "moment", "date", "ip4", "bytes", "object", "nested", "unindexed"
@@ -88,18 +89,6 @@ def _after(first: Any, then: Any) -> Any:
     return then if first is None else lambda value: then(first(value))
 
 
-def text(value: Any) -> str:
-    """The text itself; ValueError for a lone surrogate, which has no UTF-8."""
-    if not isinstance(value, str):
-        raise ValueError(f"expected text, found {type(value).__name__}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("a lone surrogate is no character, and can't be stored") from None
-    return value
-
-
 def term(value: Any) -> str:
     """The text itself; ValueError if it is longer than the engine indexes as one."""
     found = text(value)
@@ -133,7 +122,6 @@ def real(value: Any) -> Any:
 
 shortcuts.PASSES.update(
     {
-        text: "type(v) is str and v.isascii()",
         term: f"type(v) is str and v.isascii() and len(v) <= {TERM_BYTES}",
         integer: f"type(v) is int and {SMALLEST} <= v <= {LARGEST}",
         real: "type(v) is float and v - v == 0.0 and v != 0.0",

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mixstore.comparing import TESTS
+from mixstore.compiling import native_rule
 from mixstore.containers import json_value
-from mixstore.errors import UnsupportedOperationError, nearest
 from mixstore.expressions import TRUE, After, And, Compare, Constant, Expr, Not, Or, Order, conjunction, depth, terms
 from mixstore_backends.sqlite.lookups import EVERYTHING, LOOKUPS, NOTHING, Sql, joined, negated
 from mixstore_backends.sqlite.operands import NotInSQLError, Sources
@@ -95,14 +94,8 @@ class Compiler:
 
 
 def _compare(compiler: Compiler, expr: Any) -> Sql:
-    rule = LOOKUPS.get(expr.lookup)
-    if expr.function is not None or rule is None:
-        if expr.function is None and expr.lookup not in TESTS:
-            raise UnsupportedOperationError(
-                f"SQLite can't compile the lookup {expr.lookup!r}, and it has no `evaluate`",
-                model=compiler.table.schema.model,
-                hint=nearest(expr.lookup, LOOKUPS),
-            )
+    rule = native_rule(LOOKUPS, expr, "SQLite", compiler.table.schema.model)
+    if rule is None:
         raise NotInSQLError(expr.lookup)
     try:
         return rule(compiler.sources.at(expr.path), expr.value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore.adapter import CompiledAdapter
 from mixstore.codecs import Codec
 from mixstore.errors import SchemaError, ValidationError
+from mixstore.unicode import text
 from mixstore_backends.sqlite.compiler import Compiler
 from mixstore_backends.sqlite.values import (
     SQL_TYPES,
@@ -24,7 +25,6 @@ from mixstore_backends.sqlite.values import (
     form_of,
     from_text,
     may_be_null,
-    text,
     to_text,
 )
 

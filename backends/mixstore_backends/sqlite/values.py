@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 from mixstore import codecs, shortcuts
 from mixstore.codecs import Codec
 from mixstore.types import FieldType
+from mixstore.unicode import text
 
 Form = Literal["text", "int", "bool", "float", "bytes", "decimal", "ip", "json", "opaque"]
 
@@ -78,18 +79,6 @@ def _after(first: Any, then: Any) -> Any:
     return lambda value: then(first(value))
 
 
-def text(value: Any) -> str:
-    """The text itself; ValueError for a lone surrogate, which has no UTF-8."""
-    if not isinstance(value, str):
-        raise ValueError(f"expected text, found {type(value).__name__}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("a lone surrogate is no character, and can't be stored") from None
-    return value
-
-
 def integer(value: Any) -> int:
     """The int itself; ValueError if it takes more than 64 bits."""
     if not isinstance(value, int):
@@ -126,7 +115,6 @@ _GUARDED: Mapping[str, Codec] = {
 
 shortcuts.PASSES.update(
     {
-        text: "type(v) is str and v.isascii()",
         integer: f"type(v) is int and {SMALLEST} <= v <= {LARGEST}",
         real: "type(v) is float and v == v",
     }

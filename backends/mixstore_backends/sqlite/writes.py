@@ -7,11 +7,12 @@ from typing import Any
 
 from mixstore.errors import ValidationError
 from mixstore.expressions import matcher
+from mixstore.unicode import text
 from mixstore.write import REMOVE, Add, Write
 from mixstore_backends.sqlite.compiler import Compiler, Where
 from mixstore_backends.sqlite.layout import EXTRA, Column, Table
 from mixstore_backends.sqlite.lookups import Sql
-from mixstore_backends.sqlite.values import text, to_text
+from mixstore_backends.sqlite.values import to_text
 
 Matches = Callable[[Mapping[str, Any]], bool]
 
