@@ -27,10 +27,11 @@ from mixstore.errors import (
     UnsupportedOperationError,
 )
 from mixstore.expressions import Compare, conjunction
-from mixstore.failures import failure
+from mixstore.failures import failure, worn_out
 from mixstore.lifecycle import ATTEMPTS, CONTESTED_ATTEMPTS, insert
-from mixstore.prepare import prepare_write, required_key
+from mixstore.prepare import Asked, prepare_write
 from mixstore.prepared import PreparedWrite, apply
+from mixstore.rowkeys import required_key
 from mixstore.state import State, set_state, state_of
 from mixstore.write import REMOVE, Outcome, total
 
@@ -134,12 +135,9 @@ def add(bound: Bound, instance: Any, state: State | None, amounts: Mapping[str, 
         if fresh is None:
             if not or_create:
                 raise gone
-            try:
-                return (yield from _create(bound, instance, told))
-            except DuplicateKeyError as error:
-                if error.field is not None:
-                    raise
-                continue
+            if (yield from _created(bound, instance, told)):
+                return instance
+            continue
         prepared, blind = _prepared(bound, instance, state, fresh, told, now, exact, beside)
         if not exact and not blind:
             exact = True
@@ -158,12 +156,7 @@ def add(bound: Bound, instance: Any, state: State | None, amounts: Mapping[str, 
             state = None if isinstance(error, NotFoundError) else state
             continue
         return instance
-    raise ConflictError(
-        f"{bound.schema.name} changed under {attempts} attempts to add to it; nothing was added",
-        model=bound.model,
-        key=bound.schema.key_as_told(key),
-        backend=bound.backend.backend_name,
-    )
+    raise worn_out(bound, key, attempts, "add to", "; nothing was added")
 
 
 def _check_able(bound: Bound, or_create: bool) -> None:
@@ -201,15 +194,21 @@ def _read(bound: Bound, key: KeyValue, now: datetime) -> Steps:
     return State(bound, row, None, key)
 
 
-def _create(bound: Bound, instance: Any, told: Mapping[str, Amount]) -> Steps:
+def _created(bound: Bound, instance: Any, told: Mapping[str, Amount]) -> Steps:
+    """Make it the row that is to be there; False if another was first."""
     created = bound.candidate(instance)
     created.__dict__.update({name: total(created.__dict__.get(name), one.by) for name, one in told.items()})
-    yield from insert(bound, "create", created)
+    try:
+        yield from insert(bound, "create", created)
+    except DuplicateKeyError as error:
+        if error.field is not None:
+            raise
+        return False
     state = state_of(created)
     assert state is not None
     instance.__dict__.update(created.__dict__)
     set_state(instance, bound, None, state.stored, state.key)
-    return instance
+    return True
 
 
 def _prepared(
@@ -232,9 +231,9 @@ def _prepared(
     if exact:
         same = conjunction(*[Compare((name,), "eq", before[name]) for name in told])
         read = StoredRow(before, fresh.stored) if "update" in bound.chain.reads else None
-        write = partial(prepare_write, bound, "update", source, instance, fresh, read, now)
-        return write(guard=same, kind=kind, beside=beside), False
-    prepared = prepare_write(bound, "update", source, instance, fresh, None, now, adds=told, kind=kind)
+        request = Asked(bound, "update", source, instance, now, guard=same, kind=kind)
+        return prepare_write(request, fresh, read, beside), False
+    prepared = prepare_write(Asked(bound, "update", source, instance, now, adds=told, kind=kind), fresh)
     _check_untouched(bound, prepared.candidate, source, told)
     return prepared, not prepared.write.side_writes and not _derived(bound, plain, source)
 

@@ -20,8 +20,9 @@ from mixstore.errors import (
 )
 from mixstore.failures import failure
 from mixstore.lifecycle import Steps, insert, new_instance, write
-from mixstore.prepare import NO_OPTIONS, prepare_write, required_key
+from mixstore.prepare import NO_OPTIONS, Asked, prepare_write
 from mixstore.prepared import PreparedWrite, StaleReadError
+from mixstore.rowkeys import required_key
 from mixstore.state import set_state
 from mixstore.write import Operation, Outcome, Write
 
@@ -255,19 +256,8 @@ def _chained(todo: _Batch, positions: list[int]) -> Steps:
         instance = todo.instances[index]
         checked = bound.names if todo.checked[index] else ()
         try:
-            one = prepare_write(
-                bound,
-                operation,
-                instance,
-                instance,
-                None,
-                reads.get(index),
-                todo.now,
-                checked=checked,
-                options=todo.options,
-                beside=beside.get(index, ()),
-            )
-            prepared.append((index, one))
+            request = Asked(bound, operation, instance, instance, todo.now, checked=checked, options=todo.options)
+            prepared.append((index, prepare_write(request, None, reads.get(index), beside.get(index, ()))))
         except ConfigurationError:
             raise  # no fault of a row, and the others would meet it too
         except MixstoreError as error:

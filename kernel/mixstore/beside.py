@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mixstore import lookups
 from mixstore.backend import Capability
 from mixstore.chain import AS_IT_IS
 from mixstore.errors import ConfigurationError, ValidationError, nearest
-from mixstore.expressions import Expr
+from mixstore.expressions import Expr, substitute
 from mixstore.extension import BackendExtension
-from mixstore.failures import hook_failed, hook_gave
+from mixstore.failures import called, hook_failed, hook_gave
 from mixstore.mixin import MixstoreMeta
 from mixstore.query import Query
-from mixstore.write import OPERATIONS, SideWrite
+from mixstore.registry import current
+from mixstore.rowkeys import required_key
+from mixstore.write import OPERATIONS, Add, Claim, SideWrite, Write
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -146,3 +150,31 @@ def _check_claim(bound: Bound, extension: BackendExtension, hook: str, key: KeyV
                 )
     except ConfigurationError as error:
         raise hook_failed(bound, owner.__qualname__, hook, key, error) from error
+
+
+def side_write(bound: Bound, context: WriteContext, extension: BackendExtension, side: SideWrite) -> Write:
+    """A row of an internal model: through its adapter, on the same backend, with no chain."""
+    other = bound.backend.bound(type(side.instance))
+    key = required_key(other, side.instance)
+    condition = None
+    if side.condition is not None:
+        resolved = partial(lookups.resolve, other.schema, side.condition, current().lookups)
+        condition = substitute(called(bound, extension, "SideWrite", context.key, resolved), {"now": context.now})
+    if side.op == "delete":
+        return Write("delete", other, key, condition=condition)
+    record = other.encode(side.instance)
+    changes = dict(record) if side.op == "update" else None
+    if side.counts:
+        changes = {name: value for name, value in record.items() if name not in other.schema.key_fields}
+        changes.update({name: Add(1) for name in side.counts})
+    return Write(
+        side.op,
+        other,
+        key,
+        record,
+        changes,
+        condition,
+        contested=side.contested,
+        claim=None if side.claims is None else Claim(extension, side.claims),
+        dies=bound.death(context.final) if side.linked else None,
+    )

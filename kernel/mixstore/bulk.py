@@ -11,9 +11,9 @@ from mixstore.errors import BackendUnavailableError, ConflictError, NotFoundErro
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
 from mixstore.pages import walk
-from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import by_key, fetch
+from mixstore.rowkeys import required_key
 from mixstore.state import state_of
 from mixstore.write import Outcome
 

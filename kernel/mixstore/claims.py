@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mixstore.beside import side_write
 from mixstore.errors import ConflictError
 from mixstore.expressions import Compare, conjunction, substitute
 from mixstore.failures import NOTHING_STORED, failure, hook_failed
 from mixstore.mixin import MixstoreMeta
-from mixstore.prepare import side_write
 from mixstore.write import Outcome, Write, WriteContext
 
 if TYPE_CHECKING:

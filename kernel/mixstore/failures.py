@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mixstore.errors import (
@@ -16,6 +17,7 @@ from mixstore.write import Outcome
 
 if TYPE_CHECKING:
     from mixstore.bound import Bound
+    from mixstore.extension import BackendExtension
     from mixstore.write import KeyValue
 
 NOTHING_STORED = "nothing was stored"
@@ -50,6 +52,16 @@ def failure(bound: Bound, operation: str, key: KeyValue, outcome: Outcome) -> Mi
     if outcome.status == "missing":
         return NotFoundError(f"{name} to {operation} is not there", **where)
     return ConflictError(f"{name} changed while it was written; nothing was stored", **where)
+
+
+def worn_out(bound: Bound, key: KeyValue | None, attempts: int, doing: str, effect: str = "") -> ConflictError:
+    """The error of a write that lost to another each time it was tried."""
+    return ConflictError(
+        f"{bound.schema.name} changed under {attempts} attempts to {doing} it{effect}",
+        model=bound.model,
+        key=bound.schema.key_as_told(key),
+        backend=bound.backend.backend_name,
+    )
 
 
 def hook_failed(
@@ -90,3 +102,18 @@ def hook_gave(
     )
     failed.hook = f"{owner}.{hook}"
     return failed
+
+
+def called(
+    bound: Bound,
+    extension: BackendExtension,
+    name: str,
+    key: KeyValue | None,
+    hook: Callable[..., Any],
+    *args: Any,
+) -> Any:
+    """What a hook of an extension gives. HookError if it fails."""
+    try:
+        return hook(*args)
+    except Exception as error:
+        raise hook_failed(bound, type(extension).__qualname__, name, key, error) from error

@@ -18,15 +18,15 @@ from mixstore.assigning import assign
 from mixstore.beside import likely_key, read_beside, stored_row
 from mixstore.checking import check_fields
 from mixstore.errors import (
-    ConflictError,
     MixstoreError,
     NotFoundError,
     ValidationError,
     nearest,
 )
-from mixstore.failures import failure, hook_failed, hook_gave
-from mixstore.prepare import NO_OPTIONS, prepare_write, required_key, same_key
+from mixstore.failures import failure, hook_failed, hook_gave, worn_out
+from mixstore.prepare import NO_OPTIONS, Asked, prepare_write
 from mixstore.prepared import PreparedWrite, StaleReadError, apply
+from mixstore.rowkeys import required_key, same_key
 from mixstore.state import State, set_state
 from mixstore.write import Operation, Outcome
 
@@ -278,10 +278,25 @@ def write(
     `checked` are the fields that the model has just validated: unless a hook changes them, they are not checked again.
     `seen` is what the caller knows of the row, where that is not what it was loaded with.
     """
-    target = source if target is None else target
-    now = now or bound.backend.clock()
+    request = Asked(
+        bound,
+        asked,
+        source,
+        source if target is None else target,
+        now or bound.backend.clock(),
+        guard=guard,
+        checked=checked,
+        options=options,
+        seen=seen,
+    )
+    return (yield from _attempted(request, state))
+
+
+def _attempted(request: Asked, state: State | None) -> Steps:
+    """Carry it out, or into the transaction that is open; tried anew when a row that was read first has changed."""
+    bound, source, options = request.bound, request.source, request.options
     open_transaction = bound.transaction()
-    operation = bound.chain.operation(asked, options)
+    operation = bound.chain.operation(request.operation, options)
     attempts = CONTESTED_ATTEMPTS if bound.chain.beside else ATTEMPTS
     key = state.key if state is not None else likely_key(bound, source)
     for _ in range(attempts):
@@ -289,37 +304,19 @@ def write(
         if bound.chain.beside:  # before the row: what it tells is no newer than that
             beside = yield from read_beside(bound, operation, key, options)
         if operation in bound.chain.reads:
-            read = yield from _read_first(bound, operation, source, state, now)
-        prepared = prepare_write(
-            bound,
-            asked,
-            source,
-            target,
-            state,
-            read,
-            now,
-            guard=guard,
-            checked=checked,
-            options=options,
-            beside=beside or (),
-            seen=seen,
-        )
+            read = yield from _read_first(bound, operation, source, state, request.now)
+        prepared = prepare_write(request, state, read, beside or ())
         key = prepared.write.key  # a hook may have made it
         if open_transaction is not None:
             open_transaction.add(prepared)
-            return target
+            return request.target
         outcome = yield from claims.executed(prepared)
         try:
             prepared.finish(outcome)
         except StaleReadError:
             continue
-        return target
-    raise ConflictError(
-        f"{bound.schema.name} changed under {attempts} attempts to {asked} it",
-        model=bound.model,
-        key=bound.schema.key_as_told(bound.key_from(source.__dict__)),
-        backend=bound.backend.backend_name,
-    )
+        return request.target
+    raise worn_out(bound, bound.key_from(source.__dict__), attempts, request.operation)
 
 
 def _stored_state(bound: Bound, key: KeyValue) -> Steps:

@@ -10,9 +10,9 @@ from mixstore.claims import asked
 from mixstore.errors import NotFoundError, QueryError, ValidationError, nearest
 from mixstore.expressions import Compare
 from mixstore.failures import NOTHING_READ
-from mixstore.prepare import required_key
 from mixstore.query import Query
 from mixstore.reads import rows_of
+from mixstore.rowkeys import required_key
 from mixstore.state import set_state, state_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mixstore import Capability, Field, Model, PlannedBackend, Write
 from mixstore.binding import bind_copies
 from mixstore.expressions import Compare
 from mixstore.keytexts import KeyTexts
-from mixstore.prepare import serialized
+from mixstore.recording import serialized
 from mixstore_backends.composite.marks import SyncMark
 
 if TYPE_CHECKING:
