@@ -1,4 +1,4 @@
-"""The conformance kit on OpenSearch: the backend, and each mixin that needs no second document."""
+"""The conformance kit on OpenSearch: the backend, and each mixin that it has."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ class TestSoftDelete(OnOpenSearch, extensions.TestSoftDelete): ...
 
 
 class TestTenant(OnOpenSearch, extensions.TestTenant): ...
+
+
+class TestHistory(OnOpenSearch, extensions.TestHistory): ...
 
 
 class TestCounters(OnOpenSearch, extensions.TestCounters): ...
