@@ -22,6 +22,7 @@ from mixstore_backends.opensearch import (
     guarding,
     manage,
     points,
+    purging,
     queries,
     settling,
     units,
