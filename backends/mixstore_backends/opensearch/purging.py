@@ -47,9 +47,9 @@ class Purge(QueryPlan):
                     attempts += not answer["deleted"]
                     if attempts == ATTEMPTS:
                         raise self._restless()
-                    yield refreshing(self.home.path)
                 elif answer["deleted"] < AT_ONCE:
                     return done
+                yield refreshing(self.home.path)
         except BackendUnavailableError as error:
             if done:
                 error.outcome_unknown = True
