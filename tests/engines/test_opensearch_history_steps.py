@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -16,7 +17,16 @@ from typing import Any
 
 import pytest
 
-from mixstore import DuplicateKeyError, Field, Model, NotFoundError, ValidationError, bound_of, finish_beside
+from mixstore import (
+    DuplicateKeyError,
+    Field,
+    Model,
+    NotFoundError,
+    ValidationError,
+    bound_of,
+    export_lines,
+    finish_beside,
+)
 from mixstore_backends.opensearch import OpenSearchBackend, guarding
 from mixstore_extensions import History, acting_as
 from mixstore_extensions.history import StoredRevision
@@ -287,6 +297,9 @@ def test_nobody_sees_what_a_row_has_brought_along(backend: OpenSearchBackend) ->
     backend.refresh(Page)
     row = Page.get("a")
     assert vars(row) == vars(Page.where().one()) == {"id": "a", "n": row.n}
+    exported = [json.loads(line) for line in export_lines(Page, backend=backend)]
+    kept = [line["values"]["number"] for line in exported if line["entity"] == "mixstore_revision"]
+    assert sorted(kept) == list(range(1, len(past()) + 1)), "an export has all revisions, of which one was on its way"
     row.update(n=99)
     assert [n for n, _ in past()][-2:] == [9 + steps, 99]
 
