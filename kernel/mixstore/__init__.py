@@ -17,6 +17,7 @@ from mixstore.aggregations import (
     Terms,
 )
 from mixstore.backend import Backend, Capability
+from mixstore.beside import afinish_beside, finish_beside
 from mixstore.binding import bound_of
 from mixstore.bound import Bound
 from mixstore.builder import QueryBuilder
@@ -174,6 +175,7 @@ __all__ = [
     "WriteContext",
     "aadd_to",
     "add_to",
+    "afinish_beside",
     "after_delete",
     "after_load",
     "after_save",
@@ -186,6 +188,7 @@ __all__ = [
     "copy",
     "evaluate",
     "export_lines",
+    "finish_beside",
     "gsi_partition_key",
     "gsi_sort_key",
     "hit_of",

@@ -59,6 +59,11 @@ class Capability(enum.Flag):
     """Equality on the partition of an index that `Meta.indexes` declares doesn't scan."""
     EXTERNAL_VERSIONS = enum.auto()
     """A write may bring a version, which loses against a higher one that is stored (`Write.version`)."""
+    OWNED_ROWS = enum.auto()
+    """Without ATOMIC_WRITES: a row brings along what only it writes (`SideWrite.owned`), and that is written in steps.
+
+    Where a process stops in between, whoever meets the row finishes it (`compile_finish`).
+    """
 
 
 def utc_now() -> datetime:

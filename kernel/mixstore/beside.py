@@ -113,6 +113,21 @@ def write_beside(
     return writes
 
 
+def finish_beside(bound: Bound, keys: Sequence[KeyValue] | None = None) -> int:
+    """On a backend with OWNED_ROWS: write what rows (None: all of the model) have still to write beside them.
+
+    For whoever reads such rows. Returns how many rows were left like that, by processes that stopped on the way.
+    """
+    plan = bound.engine.compile_finish(bound, keys)
+    return 0 if plan is None else int(bound.engine.execute(plan))
+
+
+async def afinish_beside(bound: Bound, keys: Sequence[KeyValue] | None = None) -> int:
+    """`finish_beside()`, awaited."""
+    plan = bound.engine.compile_finish(bound, keys)
+    return 0 if plan is None else int(await bound.engine.aexecute(plan))
+
+
 def check_side(bound: Bound, extension: BackendExtension, hook: str, key: KeyValue | None, side: Any) -> None:
     """HookError for what is no SideWrite, ConfigurationError for one that can't be done."""
     owner = type(extension).__qualname__
@@ -161,7 +176,7 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
         resolved = partial(lookups.resolve, other.schema, side.condition, current().lookups)
         condition = substitute(called(bound, extension, "SideWrite", context.key, resolved), {"now": context.now})
     if side.op == "delete":
-        return Write("delete", other, key, condition=condition)
+        return Write("delete", other, key, condition=condition, owned=side.owned)
     record = other.encode(side.instance)
     changes = dict(record) if side.op == "update" else None
     if side.counts:
@@ -177,4 +192,5 @@ def side_write(bound: Bound, context: WriteContext, extension: BackendExtension,
         contested=side.contested,
         claim=None if side.claims is None else Claim(extension, side.claims),
         dies=bound.death(context.final) if side.linked else None,
+        owned=side.owned,
     )

@@ -65,7 +65,8 @@ class Write:
     which rows count as absent: one that is in the way of the key or of a unique value is replaced. `absent` asks of an
     upsert that there be no (live) row. `dies` is when the row of a side write dies, together with its owner: an engine
     that removes rows by itself may remove it from then on. `contested` and `claim` are said of side writes whose key
-    another row may have; backends need not look at them. `version`, for backends that declare EXTERNAL_VERSIONS, is a
+    another row may have; backends need not look at them. `owned` is a side write that backends with OWNED_ROWS may do
+    after the row is written. `version`, for backends that declare EXTERNAL_VERSIONS, is a
     number that the engine keeps with the row, also with one that it deletes: the outcome is `condition` if a higher one
     is there.
     """
@@ -81,6 +82,7 @@ class Write:
         "evict",
         "key",
         "op",
+        "owned",
         "record",
         "side_writes",
         "version",
@@ -101,6 +103,7 @@ class Write:
         claim: Claim | None = None,
         dies: datetime | None = None,
         version: int | None = None,
+        owned: bool = False,
     ) -> None:
         self.op = op
         self.bound = bound
@@ -115,6 +118,7 @@ class Write:
         self.claim = claim
         self.dies = dies
         self.version = version
+        self.owned = owned
 
     @property
     def adds(self) -> bool:
@@ -251,6 +255,8 @@ class SideWrite(NamedTuple):
     A `linked` row dies with the row beside which it is written (`dies`).
     An upsert that `counts` makes these numbers one more than those that are stored, inside the engine; where there is
     no row, they are what the instance has.
+    An `owned` create or delete is of a key that no other row than this one ever writes beside it, and each key is
+    created once: so it may follow the row, if only it is certain to (OWNED_ROWS).
     """
 
     op: Operation
@@ -260,6 +266,7 @@ class SideWrite(NamedTuple):
     claims: str | None = None
     linked: bool = False
     counts: tuple[str, ...] = ()
+    owned: bool = False
 
 
 class WriteContext:

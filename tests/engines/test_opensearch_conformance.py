@@ -1,4 +1,4 @@
-"""The conformance kit on OpenSearch: the backend, and each mixin that needs no second document."""
+"""The conformance kit on OpenSearch: the backend, and each mixin that it has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixstore_backends.opensearch import OpenSearchBackend
 from mixstore_backends.opensearch.values import TERM_BYTES
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
 from tests.engines.engines import Server
-from tests.engines.opensearch_store import SETTINGS, ReusedIndexes
+from tests.engines.opensearch_store import SETTINGS, ReusedIndexes, store
 from tests.extensions import test_conformance as extensions
 
 
@@ -42,6 +42,15 @@ class TestSoftDelete(OnOpenSearch, extensions.TestSoftDelete): ...
 
 
 class TestTenant(OnOpenSearch, extensions.TestTenant): ...
+
+
+class TestHistory(OnOpenSearch, extensions.TestHistory):
+    @pytest.fixture
+    def backend(self, opensearch: Server) -> Iterator[OpenSearchBackend]:
+        """One whose indexes have the same name with the mixin and without."""
+        with store(opensearch, prefix="revised-") as made:
+            yield made
+            made.client.transport.perform_request("DELETE", "/revised-*")
 
 
 class TestCounters(OnOpenSearch, extensions.TestCounters): ...

@@ -7,15 +7,28 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from mixstore import ConfigurationError, DuplicateKeyError, Field, MixstoreError, Model, VersionConflictError
+from mixstore import (
+    BackendExtension,
+    Capability,
+    ConfigurationError,
+    DuplicateKeyError,
+    Field,
+    Mixin,
+    MixstoreError,
+    Model,
+    SideWrite,
+    UnsupportedOperationError,
+    VersionConflictError,
+    WriteContext,
+)
 from mixstore_backends.opensearch import OpenSearchBackend, guarding
-from mixstore_extensions import TTL, History, SoftDelete, Unique, Versioned
+from mixstore_extensions import TTL, SoftDelete, Unique, Versioned
 from mixstore_extensions.guards import UniqueGuard
 from tests.engines.engines import Server
 from tests.engines.opensearch_store import SETTINGS, store
@@ -238,12 +251,47 @@ def test_whoever_stops_between_two_steps_shares_with_nobody(
         assert winners["rival"] < sum(winners.values()), "late enough, the rival comes in vain"
 
 
-def test_what_needs_two_rows_to_be_one_is_still_refused() -> None:
-    class Logged(History, Model):
-        id: str = Field(primary_key=True)
+class Note(Model):
+    class Meta:
+        internal = True
 
+    id: str = Field(primary_key=True)
+
+
+class Logging(Mixin):
+    class Log(BackendExtension):
+        requires: ClassVar[tuple[str | Capability, ...]] = (Capability.ATOMIC_WRITES,)
+
+        def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
+            return (Note,)
+
+        def write_beside(self, context: WriteContext, found: Any) -> Iterator[SideWrite]:
+            yield SideWrite("create", Note(id="the same for all"))
+
+    class Careless(Log):
+        """Is in the wrong: what it writes is nobody's own."""
+
+        backend_name = "careless"
+        requires = (Capability.OWNED_ROWS,)
+
+
+class Logged(Logging, Model):
+    id: str = Field(primary_key=True)
+
+
+def test_what_needs_two_rows_to_be_one_is_still_refused() -> None:
     with store(None, object()) as backend, pytest.raises(ConfigurationError, match="ATOMIC_WRITES"):  # type: ignore[arg-type]
         backend.bound(Logged)
+
+
+def test_what_is_not_a_rows_own_is_refused_before_anything_is_written(
+    backend: OpenSearchBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Logging.Careless, "backend_name", "opensearch")
+    backend.initialize(Logged)
+    with pytest.raises(UnsupportedOperationError, match="one document at a time"):
+        backend.create(Logged, {"id": "a"})
+    assert backend.get(Logged, id="a") is None
 
 
 def test_an_index_moves_under_those_who_claim_values(opensearch: Server, backend: OpenSearchBackend) -> None:

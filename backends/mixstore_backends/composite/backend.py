@@ -302,6 +302,9 @@ class CompositeBackend(PlannedBackend):
         plan = self.storage.compile_batch(bound, writes)
         return None if plan is None else self._telling(plan, writes)
 
+    def compile_finish(self, bound: Bound, keys: Sequence[KeyValue] | None) -> Any:
+        return self.storage.compile_finish(bound, keys)
+
     def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
         return self.storage.compile_collect(bounds, partition)
 

@@ -15,7 +15,18 @@ from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore.search import Hit
-from mixstore_backends.opensearch import aggregations, clients, errors, guarding, manage, points, queries, units
+from mixstore_backends.opensearch import (
+    aggregations,
+    clients,
+    errors,
+    guarding,
+    manage,
+    points,
+    purging,
+    queries,
+    settling,
+    units,
+)
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
 from mixstore_backends.opensearch.drift import Compare
@@ -58,6 +69,7 @@ class OpenSearchBackend(PlannedBackend):
         | Capability.MORE_LIKE_THIS
         | Capability.HIGHLIGHTS
         | Capability.EXTERNAL_VERSIONS
+        | Capability.OWNED_ROWS
     )
     adapter: OpenSearchAdapter
 
@@ -248,14 +260,22 @@ class OpenSearchBackend(PlannedBackend):
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:
             raise UnsupportedOperationError("OpenSearch writes one document at a time", backend=self.backend_name)
-        if writes[0].side_writes and bound.chain.claiming:
+        index: Index = bound.native
+        if writes[0].side_writes and index.guarded:
             return guarding.Guarded(writes[0], self._refresh.get())
         return units.Bulk(bound.native, writes, self._refresh.get())
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Stepwise | None:
-        if bound.chain.claiming:
+        if bound.chain.claiming or any(write.side_writes for write in writes):
             return None
         return units.Bulk(bound.native, writes, self._refresh.get())
+
+    def compile_delete(self, bound: Bound, query: Query) -> QueryPlan | None:
+        return purging.delete(bound.native, query, self._refresh.get())
+
+    def compile_finish(self, bound: Bound, keys: Sequence[KeyValue] | None) -> Stepwise | None:
+        index: Index = bound.native
+        return settling.Finish(index, keys) if index.settles else None
 
     def compile_copies(self, bound: Bound, writes: Sequence[Write], visible: bool) -> Stepwise:
         return units.Bulk(bound.native, writes, clients.policy("wait_for" if visible else False))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from mixstore.errors import BackendError, ConflictError, ThrottledError
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.places import Place, at, marked
+from mixstore_backends.opensearch.putting import PATIENCE
 from mixstore_backends.opensearch.requests import Pause, Request, Steps, hits_of, post, refreshing
-from mixstore_backends.opensearch.units import PATIENCE
 from mixstore_backends.opensearch.values import dumps
 
 if TYPE_CHECKING:

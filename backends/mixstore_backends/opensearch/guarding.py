@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.claims import asked
-from mixstore.errors import BackendError, ConflictError, ThrottledError
+from mixstore.errors import BackendError, ConflictError
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
-from mixstore_backends.opensearch.layout import PENDING
+from mixstore_backends.opensearch.layout import BESIDE, PENDING
 from mixstore_backends.opensearch.points import Stored, look
-from mixstore_backends.opensearch.requests import LAZY, Pause, Request, Steps, Stepwise
-from mixstore_backends.opensearch.units import ATTEMPTS, HELD, PATIENCE
+from mixstore_backends.opensearch.putting import as_stored, on_it, put
+from mixstore_backends.opensearch.requests import LAZY, Pause, Steps, Stepwise
+from mixstore_backends.opensearch.settling import brought_along, finish_own, owned_by, settled, taken
+from mixstore_backends.opensearch.units import ATTEMPTS
 from mixstore_backends.opensearch.values import dumps
 from mixstore_backends.opensearch.writes import Task, alone
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 GRACE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
 """Seconds in which somebody who holds a guard, and has not written the row yet, is left in peace."""
-_TOLD = "items.*.status,items.*.error,items.*._seq_no,items.*._primary_term,items.*._index,items.*.get._source"
 
 
 class Done(NamedTuple):
@@ -43,14 +44,15 @@ class Done(NamedTuple):
 
 
 class Guarded(Stepwise):
-    """One write, with claims and releases of guards beside it. Answers one outcome, as an atomic unit does."""
+    """One write, with guards or rows of its own beside it. Answers one outcome, as an atomic unit does."""
 
-    __slots__ = ("claims", "made", "refresh", "releases", "removals", "row")
+    __slots__ = ("claims", "made", "owned", "refresh", "releases", "removals", "row")
 
     def __init__(self, write: Write, refresh: str) -> None:
         self.row = Task(write, beside=True)
         self.refresh = refresh
-        sides = write.side_writes
+        self.owned = owned_by(write)
+        sides = [side for side in write.side_writes if not side.owned]
         self.claims = [side for side in sides if side.claim is not None]
         self.removals = [side for side in sides if side.claim is None and side.bound is write.bound]
         self.releases = [side for side in sides if side.claim is None and side.bound is not write.bound]
@@ -69,8 +71,10 @@ class Guarded(Stepwise):
                 yield from put(done.task.index, _deletion(done), "false")
             if outcome is not None:
                 return [outcome]
-            if self.claims:  # to be made anew by the kernel, with other marks: somebody may know these
-                return [Outcome("exists", side=self.claims[0])]
+            # to be made anew by the kernel: with other marks, since somebody may know these, and of the row as it is
+            anew = [*self.claims, *(task.write for task in self.owned if task.write.contested)]
+            if anew:
+                return [Outcome("exists", side=anew[0])]
             yield Pause(random.uniform(0, 0.004 * 2 ** min(attempt, 6)))
         problem = f"{self.row.write!r}: the document changed under {ATTEMPTS} attempts; it was not written"
         return [Outcome("failed", error=ConflictError(problem, backend=errors.NAME))]
@@ -86,17 +90,25 @@ class Guarded(Stepwise):
         for side in self.removals:
             if not (yield from _removed(side)):
                 return Outcome("condition", side=side)
-        if self.claims and (stored is None or task.counts_as_absent(stored)):
+        if (self.claims or self.owned) and (stored is None or task.counts_as_absent(stored)):
             stored = yield from self._reserved(stored)
             if stored is None:
                 return None
+        other = yield from taken(self.owned)
+        if other is not None:
+            return Outcome("exists", side=other.write)
         for side in self.claims:
             outcome = yield from self._claimed(side)
             if outcome is not None:
                 return outcome
-        item = yield from put(task.index, task.lines(stored), "false" if self.refresh == LAZY else self.refresh)
+        beside = brought_along(self.owned)
+        refresh = "false" if self.refresh == LAZY or beside else self.refresh
+        item = yield from put(task.index, task.lines(stored, beside), refresh)
         if item is None:
             return None
+        if beside:
+            left = {BESIDE: beside, **({PENDING: True} if task.write.op == "delete" else {})}
+            yield from finish_own(task.index, task.id, as_stored(item, left), self.refresh)
         if self.refresh == LAZY:
             task.index.wrote()
         yield from _released(guards)
@@ -105,12 +117,12 @@ class Guarded(Stepwise):
     def _settled(self) -> Any:
         """The row as it is stored; who has reserved its place is given time to write it."""
         task = self.row
-        stored = (yield from look(task.index, [task.id]))[task.id]
+        stored = yield from _finished(task.index, task.id)
         for seconds in GRACE:
             if stored is None or PENDING not in stored.source:
                 break
             yield Pause(seconds)
-            before, stored = stored, (yield from look(task.index, [task.id]))[task.id]
+            before, stored = stored, (yield from _finished(task.index, task.id))
             if stored is not None and stored.seq_no != before.seq_no:
                 break
         return stored
@@ -128,11 +140,11 @@ class Guarded(Stepwise):
     def _reserved(self, there: Stored | None) -> Any:
         """A place for a row that is not there yet, on which its write will depend; None if somebody was faster."""
         task = self.row
-        on = {"create": {"_id": task.id}} if there is None else {"index": _on(task.id, there)}
+        on = {"create": {"_id": task.id}} if there is None else {"index": on_it(task.id, there)}
         item = yield from put(task.index, f"{dumps(on)}\n{dumps({PENDING: True})}\n", "false")
         if item is None:
             return None
-        self.made.append(Done(task, _as_stored(item, {PENDING: True})))
+        self.made.append(Done(task, as_stored(item, {PENDING: True})))
         return self.made[-1].stored
 
     # -- claims ----------------------------------------------------------------------------------------------------
@@ -157,7 +169,7 @@ class Guarded(Stepwise):
             item = yield from put(task.index, task.lines(guard), "false")
             if item is not None:
                 if guard is None or not mine:
-                    self.made.append(Done(task, _as_stored(item, {})))
+                    self.made.append(Done(task, as_stored(item, {})))
                 return None
         return Outcome("condition", None if guard is None else guard.source, side=side)
 
@@ -187,22 +199,27 @@ class Guarded(Stepwise):
         """Whether the holder of a guard does not have the value, and can't write it any more with what it has read."""
         index = self.row.index
         id = index.id_of(key)
-        row = (yield from look(index, [id]))[id]
+        row = yield from _finished(index, id)
         if row is None:
             return True
         if PENDING in row.source:
-            line = f"{dumps({'delete': _on(id, row)})}\n"
+            line = f"{dumps({'delete': on_it(id, row)})}\n"
         elif self._has(side, row):
             return False
         else:  # written as it is, and changed all the same
-            line = f"{dumps({'update': _on(id, row)})}\n{dumps({'doc': {}, 'detect_noop': False})}\n"
+            line = f"{dumps({'update': on_it(id, row)})}\n{dumps({'doc': {}, 'detect_noop': False})}\n"
         return (yield from put(index, line, "false")) is not None
+
+
+def _finished(index: Index, id: str) -> Any:
+    """A document as it is stored, once what it has brought along is written."""
+    return (yield from settled(index, id, (yield from look(index, [id]))[id]))
 
 
 def _removed(side: Write) -> Any:
     """Whether a row that is dead is gone; not if it lives."""
     task = Task(side)
-    row = (yield from look(task.index, [task.id]))[task.id]
+    row = yield from _finished(task.index, task.id)
     if row is None or PENDING in row.source:
         return True
     if task.refused(row) is not None:
@@ -219,44 +236,5 @@ def _released(guards: Sequence[Done]) -> Steps:
         logging.getLogger("mixstore").warning("a guard of a unique value was left behind: %s", error)
 
 
-def put(index: Index, lines: str | bytes, refresh: str) -> Any:
-    """What the engine says of one operation that it has done; None if what it depends on is not so any more."""
-    waits, patience = iter(HELD), iter(PATIENCE)
-    body = lines if isinstance(lines, str) else lines.decode()
-    while True:
-        params = (("refresh", refresh), ("require_alias", "true"), ("filter_path", _TOLD))
-        try:
-            answer = yield Request("POST", f"{index.path}/_bulk", body, params, writes=True, lines=True)
-        except ThrottledError:
-            seconds = next(patience, None)
-            if seconds is None:
-                raise
-            yield Pause(seconds)
-            continue
-        (item,) = answer["items"][0].values()
-        error = item.get("error")
-        if error is None:
-            return item if item["status"] != 404 else None
-        held, full = errors.is_held(item), item["status"] in (429, 503) and error.get("type") != errors.BLOCKED
-        seconds = next(waits if held else patience, None) if held or full else None
-        if seconds is not None:
-            yield Pause(seconds)
-            if error.get("type") == errors.MISSING_INDEX:
-                return None  # another index is about to take the place of the one that was looked at
-        elif item["status"] == 409 or error.get("type") == "document_missing_exception":
-            return None
-        else:
-            raise errors.meaning(errors.failure_of(item["status"], error), index.name)
-
-
-def _on(id: str, stored: Stored) -> dict[str, Any]:
-    place = stored.place + errors.ONLY
-    return {"_id": id, "_index": place, "if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
-
-
 def _deletion(done: Done) -> str:
-    return f"{dumps({'delete': _on(done.task.id, done.stored)})}\n"
-
-
-def _as_stored(item: Any, source: Any) -> Stored:
-    return Stored(source, item["_seq_no"], item["_primary_term"], item["_index"])
+    return f"{dumps({'delete': on_it(done.task.id, done.stored)})}\n"

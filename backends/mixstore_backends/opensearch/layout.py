@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 EXTRA = "_extra"
 PENDING = "_pending"
 """Is said of a document that only reserves the place of a row with unique values; nobody sees it."""
+BESIDE = "_beside"
+"""What a document has brought along, which is still to be written beside it (`settling`)."""
+STORED = {"type": "keyword", "index": False, "doc_values": False}
 FORMAT = 1
 """The version of this layout, kept in the mapping."""
 LONGEST_ID = 512
@@ -66,8 +69,10 @@ class Index:
         self.analyzers = {name: one for name, one in declared.analyzers.items() if name not in self.opaque}
         """{field: analyzer} of those that are not searched as everywhere."""
         self._analysis = declared.analysis
-        self.guarded = bool(bound.chain.claiming)
-        """Whether there are guards of its rows' values, and so reserved places."""
+        self.settles = any(extension not in bound.chain.claiming for extension, _, _ in bound.chain.beside)
+        """Whether rows bring along what is written beside them."""
+        self.guarded = self.settles or bool(bound.chain.claiming)
+        """Whether there may be reserved places among its documents, so that each write looks first."""
         self._check()
         keys = () if schema.hidden_key else schema.key_fields
         types = {field: spec.type for field, spec in schema.fields.items()}
@@ -77,7 +82,7 @@ class Index:
         if self.guarded:
             self.compiler.always = ({"bool": {"must_not": [{"term": {PENDING: True}}]}},)
         self._encoders = [None if types[part].kind == "str" else document_codec(types[part]).encode for part in keys]
-        self._plain = not self.opaque and not has_extra
+        self._plain = not self.opaque and not has_extra and not self.settles
         self._names = frozenset((*schema.fields, *schema.hidden_key))
         partitions = [spec.partition.fields for spec in schema.indexes.values() if spec.partition is not None]
         second = {name for names in partitions for name in names}
@@ -97,6 +102,12 @@ class Index:
                 hint='give it another: class Meta: entity = "..."',
             )
 
+    @cached_property
+    def sides(self) -> dict[str, Index]:
+        """{name: index} of the models whose rows are written beside those of this one."""
+        found = [self.bound.backend.bound(model).native for model in self.bound.chain.side_models]
+        return {index.name: index for index in found}
+
     # -- what the index is ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -112,6 +123,8 @@ class Index:
         hidden = dict.fromkeys(self.schema.hidden_key, KEYWORD)
         if self.guarded:
             hidden[PENDING] = {"type": "boolean"}
+        if self.settles:
+            hidden[BESIDE] = {"properties": {"to": KEYWORD, "op": STORED, "id": STORED, "document": UNINDEXED}}
         told = {"mixstore": {"entity": self.schema.entity, "format": FORMAT}}
         return {"dynamic": "strict", "_meta": told, "properties": {**fields, **hidden, EXTRA: UNINDEXED}}
 
@@ -214,6 +227,7 @@ class Index:
 
     def _record(self, document: Mapping[str, Any]) -> dict[str, Any]:
         record = dict(document)
+        record.pop(BESIDE, None)
         for name, value in (record.pop(EXTRA, None) or {}).items():
             record[name] = disclose(value)
         for name in self.opaque:

@@ -10,7 +10,9 @@ from mixstore.errors import BackendError, BackendUnavailableError, ConflictError
 from mixstore.write import OK, Outcome, Write
 from mixstore_backends.opensearch import errors
 from mixstore_backends.opensearch.points import Stored, look
+from mixstore_backends.opensearch.putting import HELD, PATIENCE
 from mixstore_backends.opensearch.requests import LAZY, Pause, Request, Steps, Stepwise, refreshing
+from mixstore_backends.opensearch.settling import settled
 from mixstore_backends.opensearch.writes import Task, replaces, replacing
 
 if TYPE_CHECKING:
@@ -21,13 +23,9 @@ BYTES_AT_ONCE = 5_000_000
 """The engine takes requests of up to 100 MB; smaller ones are faster, and leave room for others."""
 ATTEMPTS = 16
 """How often a write is tried whose document changes between the look and the write."""
-PATIENCE = (0.1, 0.4, 1.6, 6.4)
-"""Seconds to wait before what the engine had no room for is sent again: a whole request, or some of its items."""
 TOLD = "items.*.status,items.*.error,items.*.get._source"
 """What of the answer is looked at; an answer to a few writes is short, and its URL is looked at letter by letter."""
 FEW = 4
-HELD = (0.02, 0.05, 0.1, *[0.25] * 240)
-"""Seconds to wait, a minute in all, while writes are held: a reindexing is about to put a new index in place."""
 MISSING = Outcome("missing")
 _NO_ROOM = (429, 503)
 Item = tuple[int, bytes]
@@ -105,6 +103,8 @@ class Bulk(Stepwise):
         found: dict[str, Stored | None] = {}
         if ids:
             found = yield from look(self.index, ids)
+            for id in ids if self.index.settles else ():
+                found[id] = yield from settled(self.index, id, found[id])
         return found
 
     def _sent(self, ready: list[Item]) -> Any:

@@ -6,14 +6,14 @@ at first, and then written on condition that it is still the same (`if_seq_no`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixstore.errors import UnsupportedOperationError
 from mixstore.expressions import matcher
 from mixstore.write import REMOVE, Add, Outcome, Write
 from mixstore_backends.opensearch.errors import ONLY
-from mixstore_backends.opensearch.layout import PENDING, Index
+from mixstore_backends.opensearch.layout import BESIDE, PENDING, Index
 from mixstore_backends.opensearch.points import Stored
 from mixstore_backends.opensearch.values import encoded
 
@@ -96,10 +96,13 @@ class Task:
             return True
         return self.evicts is not None and self.evicts(self.write.bound.values_from_row(stored.source))
 
-    def lines(self, stored: Stored | None) -> bytes:
-        """The lines of this write; on the document that was looked at, if there was one."""
+    def lines(self, stored: Stored | None, beside: Sequence[Any] = ()) -> bytes:
+        """The lines of this write; on the document that was looked at, if there was one.
+
+        beside: what the document brings along (`settling`). One that is deleted stays as a reserved place with it.
+        """
         write, there = self.write, stored is not None
-        verb: str = write.op if write.op in ("delete", "update") else "index"
+        verb: str = write.op if write.op in ("delete", "update") and not (beside and write.op == "delete") else "index"
         if verb == "index" and not there and (self.only_new or self.looks):
             verb = "create"
         head = b'{"%b":{"_id":%b' % (verb.encode(), encoded(self.id))
@@ -112,7 +115,12 @@ class Task:
             head += b',"version":%d,"version_type":"external_gte"' % write.version
         if verb == "delete":
             return head + b"}}\n"
-        body = partial(self.index, write) if verb == "update" else self.index.document(write.record or {})
+        if write.op == "delete":
+            body: Any = {PENDING: True}
+        else:
+            body = partial(self.index, write, beside) if verb == "update" else self.index.document(write.record or {})
+        if beside and verb != "update":
+            body = {**body, BESIDE: beside}
         return b"%b}}\n%b\n" % (head, encoded(body))
 
 
@@ -144,7 +152,7 @@ def alone(write: Write) -> UnsupportedOperationError:
     )
 
 
-def partial(index: Index, write: Write) -> dict[str, Any]:
+def partial(index: Index, write: Write, beside: Sequence[Any] = ()) -> dict[str, Any]:
     """The body of an update: just what changes. Objects are replaced by a script, since a partial document merges."""
     changes: Mapping[str, Any] = write.changes or {}
     found: dict[str, dict[str, Any]] = {"set": {}, "extra": {}, "add": {}}
@@ -157,6 +165,8 @@ def partial(index: Index, write: Write) -> dict[str, Any]:
             found["add"][name] = _summand(index, name, value.by)
         else:
             found["extra" if place else "set"][name] = value
+    if beside:
+        found["set"][BESIDE] = beside
     simple = not (found["extra"] or found["add"] or any(gone.values()))
     if simple and not any(isinstance(value, dict) for value in found["set"].values()):
         return {"doc": found["set"]}

@@ -1,11 +1,11 @@
-"""`History`: every revision of a row, stored in the same atomic unit as the row itself."""
+"""`History`: every revision of a row, stored in the same atomic unit as the row itself, or brought along by it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mixstore import (
     BackendExtension,
@@ -16,8 +16,10 @@ from mixstore import (
     SchemaError,
     SideWrite,
     WriteContext,
+    afinish_beside,
     astore_values,
     bound_of,
+    finish_beside,
     place_of,
     store_values,
 )
@@ -31,6 +33,7 @@ from mixstore_extensions.history.reading import (
     numbered,
     of_entity,
     restored,
+    row_of,
     seen,
     shelf_of,
 )
@@ -52,8 +55,8 @@ class History(Mixin):
     class Revisions(BackendExtension):
         """A revision is a row whose key is the row's and the next number: of two writers one finds it taken."""
 
-        requires = (Capability.ATOMIC_WRITES,)
-        fidelity = "native"
+        requires: ClassVar[tuple[str | Capability, ...]] = (Capability.ATOMIC_WRITES,)
+        fidelity: ClassVar[Literal["native", "emulated"]] = "native"
         reads = {"update": (), "delete": ()}
 
         @cached_property
@@ -92,47 +95,61 @@ class History(Mixin):
                 deleted=removed,
                 **self.shelf.put(context.record),
             )
-            yield SideWrite("create", revision, contested=True)
+            yield SideWrite("create", revision, contested=True, owned=True)
             keep = self.schema.meta.get("history_keep")
             if keep is not None and number > keep:
-                yield SideWrite("delete", StoredRevision.model_construct(row=row, number=number - keep))
+                oldest = StoredRevision.model_construct(row=row, number=number - keep)
+                yield SideWrite("delete", oldest, owned=True)
+
+    class InSteps(Revisions):
+        """Without transactions: a row brings its revision along, and who meets it before that is written writes it."""
+
+        backend_name = "opensearch"
+        requires = (Capability.OWNED_ROWS, Capability.CONDITIONS)
+        fidelity = "emulated"
 
     @classmethod
     def history(cls, key: Any = None, /, **filters: Any) -> list[Revision]:
         """The revisions of the row with this key (as in `get()`), newest first; also of one that is deleted."""
-        shelf = shelf_of(bound_of(cls))
-        return seen(shelf, newest_first(shelf, shelf.bound.key(key, filters)).all())
+        shelf, row = row_of(bound_of(cls), key, filters)
+        finish_beside(shelf.bound, (row,))
+        return seen(shelf, newest_first(shelf, row).all())
 
     @classmethod
     async def ahistory(cls, key: Any = None, /, **filters: Any) -> list[Revision]:
         """`history()`, awaited."""
-        shelf = shelf_of(bound_of(cls))
-        return seen(shelf, await newest_first(shelf, shelf.bound.key(key, filters)).aall())
+        shelf, row = row_of(bound_of(cls), key, filters)
+        await afinish_beside(shelf.bound, (row,))
+        return seen(shelf, await newest_first(shelf, row).aall())
 
     @classmethod
     def as_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
         """The row as it was then, as a new instance; None if it was not there or could not be seen."""
-        shelf = shelf_of(bound_of(cls))
-        query = before(shelf, shelf.bound.key(key, filters), time)
+        shelf, row = row_of(bound_of(cls), key, filters)
+        query = before(shelf, row, time)
+        finish_beside(shelf.bound, (row,))
         return instance_of(shelf, query.all(), time)  # type: ignore[no-any-return]
 
     @classmethod
     async def aas_of(cls, time: datetime, key: Any = None, /, **filters: Any) -> Self | None:
         """`as_of()`, awaited."""
-        shelf = shelf_of(bound_of(cls))
-        query = before(shelf, shelf.bound.key(key, filters), time)
+        shelf, row = row_of(bound_of(cls), key, filters)
+        query = before(shelf, row, time)
+        await afinish_beside(shelf.bound, (row,))
         return instance_of(shelf, await query.aall(), time)  # type: ignore[no-any-return]
 
     def diff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
         """{field: (its value in revision a, in b)} of what differs; a row that was deleted has None in each field."""
         shelf = shelf_of(place_of(self))
         query = numbered(shelf, self, (a, b))
+        finish_beside(shelf.bound, shelf.keys_of(self))
         return difference(shelf, a, b, [] if query is None else query.all())
 
     async def adiff(self, a: int | Revision, b: int | Revision, /) -> dict[str, tuple[Any, Any]]:
         """`diff()`, awaited."""
         shelf = shelf_of(place_of(self))
         query = numbered(shelf, self, (a, b))
+        await afinish_beside(shelf.bound, shelf.keys_of(self))
         return difference(shelf, a, b, [] if query is None else await query.aall())
 
     def revert(self, to: int | Revision, /) -> Self:
@@ -142,6 +159,7 @@ class History(Mixin):
         """
         shelf = shelf_of(place_of(self))
         query = numbered(shelf, self, (to,))
+        finish_beside(shelf.bound, shelf.keys_of(self))
         found = [] if query is None else query.all()
         return store_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
 
@@ -149,6 +167,7 @@ class History(Mixin):
         """`revert()`, awaited."""
         shelf = shelf_of(place_of(self))
         query = numbered(shelf, self, (to,))
+        await afinish_beside(shelf.bound, shelf.keys_of(self))
         found = [] if query is None else await query.aall()
         return await astore_values(self, restored(shelf, to, found))  # type: ignore[no-any-return]
 
@@ -159,6 +178,7 @@ class History(Mixin):
         Only of rows that could be seen: of a tenant its own.
         """
         expiry = Expiry(shelf_of(bound_of(cls)))
+        finish_beside(expiry.bound)
         found = expiry.revisions() if expiry.by_page else expiry.revisions().all()
         return sum(expiry.upto(one).delete() for one in found if expiry.reached(one))
 
@@ -166,6 +186,7 @@ class History(Mixin):
     async def aprune_history(cls) -> int:
         """`prune_history()`, awaited."""
         expiry = Expiry(shelf_of(bound_of(cls)))
+        await afinish_beside(expiry.bound)
         if not expiry.by_page:
             reached = [one for one in await expiry.revisions().aall() if expiry.reached(one)]
             return sum([await expiry.upto(one).adelete() for one in reached])

@@ -15,13 +15,19 @@ LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 def shelf_of(bound: Bound) -> Shelf:
     """UnsupportedOperationError on a backend that can't keep any history."""
-    if Capability.ATOMIC_WRITES not in bound.backend.capabilities:
+    if not bound.backend.capabilities & (Capability.ATOMIC_WRITES | Capability.OWNED_ROWS):
         raise UnsupportedOperationError(
             f"{bound.schema.name} has no history on {bound.backend.backend_name}, which lacks ATOMIC_WRITES",
             model=bound.model,
             backend=bound.backend.backend_name,
         )
     return Shelf(bound)
+
+
+def row_of(bound: Bound, key: Any, filters: Mapping[str, Any]) -> tuple[Shelf, tuple[Any, ...]]:
+    """The shelf of a model, and the key that a caller told."""
+    shelf = shelf_of(bound)
+    return shelf, bound.key(key, filters)
 
 
 def newest_first(shelf: Shelf, key: tuple[Any, ...]) -> QueryBuilder[StoredRevision]:

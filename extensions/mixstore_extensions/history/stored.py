@@ -74,6 +74,11 @@ class Shelf:
         """Entity and key as text; different keys give different texts, whatever is in them."""
         return rows_of(self.bound.schema.entity) + self.keys.text(key)[1:]
 
+    def keys_of(self, instance: Any) -> tuple[tuple[Any, ...], ...]:
+        """The key of a row, if it has one."""
+        key = self.bound.key_from(instance.__dict__)
+        return () if key is None else (key,)
+
     def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The `values` and `sealed` of a record as the store has it."""
         values = self.bound.decode(self.bound.plain_record(record))

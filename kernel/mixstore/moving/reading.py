@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixstore.backend import Backend, Capability
+from mixstore.beside import finish_beside
 from mixstore.binding import bound_of
 from mixstore.chain import AS_IT_IS
 from mixstore.config import connect
@@ -66,5 +67,7 @@ def _whole(query: Query) -> Query:
 
 def kept(bound: Bound) -> list[Query]:
     """The rows beside that are data of the model's rows."""
+    if bound.chain.keeping:
+        finish_beside(bound)
     told = (told_by(bound.schema, one, "kept_beside", bound.model) for one in bound.chain.keeping)
     return [query for some in told for query in some]
