@@ -44,7 +44,6 @@ class SoftDelete(Mixin):
         fidelity = "native"
         rewrites = {"delete": "update"}
         reveals = "include_deleted"
-        acts_on = ("update",)
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
             if not (context.asked == "delete" and context.operation == "update"):

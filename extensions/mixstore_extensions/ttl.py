@@ -55,7 +55,6 @@ class TTL(Mixin):
         """Hides expired rows by a filter that is part of every read."""
 
         reveals = "include_expired"
-        acts_on = ("create", "upsert")
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
             lifetime = self.schema.meta.get("ttl")

@@ -38,8 +38,6 @@ def run_extensions(
     side_writes: list[tuple[BackendExtension, SideWrite]] = []
     values = candidate.__dict__
     for extension, hook in bound.chain.before_write:
-        if context.operation not in extension.acts_on:
-            continue
         change = called(bound, extension, "before_write", context.key, hook, context)
         if change is None:
             continue

@@ -12,7 +12,7 @@ from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
 from mixstore.pages import walk
 from mixstore.query import Query
-from mixstore.reads import as_asked, by_key, check_scan, fetch
+from mixstore.reads import by_key, fetch
 from mixstore.rowkeys import required_key
 from mixstore.state import state_of
 from mixstore.write import Outcome
@@ -56,28 +56,8 @@ def _check_names(bound: Bound, changes: dict[str, Any]) -> None:
 
 
 def delete_all(bound: Bound, query: Query) -> Steps:
-    """Delete every row found, each through the chain and only while it still matches.
-
-    Where nothing of the chain has to know of each row, the engine may do it by the condition itself.
-    """
-    plan = _at_once(bound, query)
-    return (yield from _write_all(bound, query, None)) if plan is None else (yield plan)
-
-
-def _at_once(bound: Bound, query: Query) -> Any:
-    """The plan that deletes all rows of a query; None if each has to be seen, or the engine can't."""
-    hooks = bound.schema.hooks
-    if bound.transaction() is not None or any(hooks[one] for one in ("before_delete", "after_delete", "after_load")):
-        return None
-    sliced = query.limit is not None or query.offset or query.cursor is not None
-    if sliced or query.fields is not None or query.search is not None or bound.chain.sees("delete", query.options):
-        return None
-    asked = query.replace(order=(), options={**query.options, TO_WRITE: True})
-    finished, kept = as_asked(bound, asked)
-    plan = bound.engine.compile_delete(bound, finished) if kept == TRUE else None
-    if plan is not None:
-        check_scan(bound, plan, finished)
-    return plan
+    """Delete every row found, each through the chain and only while it still matches."""
+    return (yield from _write_all(bound, query, None))
 
 
 def rewrite_all(bound: Bound, query: Query) -> Steps:

@@ -98,16 +98,6 @@ class Chain:
             return asked
         return self.rewrites.get(asked, asked)  # type: ignore[return-value]
 
-    def sees(self, operation: Operation, options: Mapping[str, Any]) -> bool:
-        """Whether anything has to know of each row to which this is done, or does something else in its place."""
-        told = (extension for extension, _ in (*self.before_write, *self.after_write))
-        return (
-            self.operation(operation, options) != operation
-            or operation in self.reads
-            or bool(self.beside)
-            or any(operation in extension.acts_on for extension in told)
-        )
-
     def of_copies(self) -> Chain:
         """What of it is about rows that are stored, and not about how they come to be."""
         return replace(

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from mixstore.errors import SchemaError
-from mixstore.write import OPERATIONS
 
 _NEAR = 0.9
 """How much a name must be like one of these to be taken for a mistyped one; `names` is not `name`."""
@@ -89,7 +88,6 @@ _EXTENSION: Mapping[str, _Rule] = {
     ),
     "unless": ("a tuple of Capability.X", _several(_capability)),
     "rewrites": ('a dict of operations, as {"delete": "update"}', _mapping(_text)),
-    "acts_on": ('a tuple of operations, as ("create", "upsert")', _several(lambda value: value in OPERATIONS)),
     "reads": ('a dict of operations and tuples of fields, as {"upsert": ("email",)}', _mapping(_several(_text))),
     "reveals": ("the name of a query option, or None", lambda value: value is None or _text(value)),
     "extends": ("a mixin, or None", lambda value: value is None or isinstance(value, type)),

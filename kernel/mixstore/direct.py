@@ -142,9 +142,6 @@ class DirectEngine:
         """One call a write."""
         return _Call(bound, writes=writes)
 
-    def compile_delete(self, bound: Bound, query: Query) -> None:
-        """One by one."""
-
     def compile_finish(self, bound: Bound, keys: Any) -> None:
         """Nothing is written beside rows."""
 

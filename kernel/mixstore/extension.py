@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from mixstore.declaring import check_extension
 from mixstore.errors import SchemaError
-from mixstore.write import OPERATIONS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,7 +100,6 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     - `requires`: names of extensions, or capabilities, without which this one can't work.
     - `unless`: capabilities of a backend that make this extension needless: where all are declared, it is inactive.
     - `rewrites`: `{"delete": "update"}` turns one operation into another.
-    - `acts_on`: the operations of which its `before_write` and `after_write` are told (default: all).
     - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens
     only if those
       fields are unchanged; `()` reads without the condition.
@@ -119,7 +117,6 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     requires: ClassVar[tuple[str | Capability, ...]] = ()
     unless: ClassVar[tuple[Capability, ...]] = ()
     rewrites: ClassVar[Mapping[str, str]] = {}
-    acts_on: ClassVar[tuple[str, ...]] = OPERATIONS
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     reveals: ClassVar[str | None] = None
     extends: ClassVar[type | None] = None

@@ -141,13 +141,6 @@ class PlannedBackend(Backend):
         """
         return self.compile_batch(bound, writes)
 
-    def compile_delete(self, bound: Bound, query: Query) -> QueryPlan | None:
-        """Delete the rows of a query that has neither order nor limit: those that match it when they are deleted.
-
-        The plan answers how many; None: the kernel deletes them one by one.
-        """
-        return None
-
     def compile_finish(self, bound: Bound, keys: Sequence[KeyValue] | None) -> Any:
         """Write what rows of these keys (None: all rows of the model) have brought along, for backends with OWNED_ROWS.
 

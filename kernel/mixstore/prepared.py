@@ -78,8 +78,6 @@ class PreparedWrite:
         if write.op != "delete":
             self.show(outcome)
         for extension, hook in bound.chain.after_write:
-            if self.context.operation not in extension.acts_on:
-                continue
             try:
                 hook(self.context, outcome)
             except Exception as error:

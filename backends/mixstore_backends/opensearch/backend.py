@@ -22,7 +22,6 @@ from mixstore_backends.opensearch import (
     guarding,
     manage,
     points,
-    purging,
     queries,
     settling,
     units,
@@ -269,9 +268,6 @@ class OpenSearchBackend(PlannedBackend):
         if bound.chain.claiming or any(write.side_writes for write in writes):
             return None
         return units.Bulk(bound.native, writes, self._refresh.get())
-
-    def compile_delete(self, bound: Bound, query: Query) -> QueryPlan | None:
-        return purging.delete(bound.native, query, self._refresh.get())
 
     def compile_finish(self, bound: Bound, keys: Sequence[KeyValue] | None) -> Stepwise | None:
         index: Index = bound.native

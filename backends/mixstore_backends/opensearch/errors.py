@@ -146,11 +146,7 @@ def translated(error: BaseException, place: str, writes: bool) -> MixstoreError:
         return _unreached(error, place, writes)
     if isinstance(error, driver.TransportError) and isinstance(error.status_code, int):
         body = error.info if isinstance(error.info, dict) else {}
-        failures = body.get("failures") or [{}]  # of a delete by query, of which a part may have been done
-        told = meaning(failure_of(error.status_code, body.get("error", failures[0].get("cause", error.error))), place)
-        if body.get("deleted") and isinstance(told, BackendUnavailableError):
-            told.outcome_unknown = True
-        return told
+        return meaning(failure_of(error.status_code, body.get("error", error.error)), place)
     return BackendError(f"OpenSearch failed at {place}: {error}", backend=NAME)
 
 
