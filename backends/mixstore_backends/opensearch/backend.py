@@ -15,7 +15,17 @@ from mixstore.drivers import adrive, driver
 from mixstore.errors import ConfigurationError, MixstoreError, UnsupportedOperationError
 from mixstore.planned import PlannedBackend, QueryPlan
 from mixstore.search import Hit
-from mixstore_backends.opensearch import aggregations, clients, errors, guarding, manage, points, queries, units
+from mixstore_backends.opensearch import (
+    aggregations,
+    clients,
+    errors,
+    guarding,
+    manage,
+    points,
+    queries,
+    removals,
+    units,
+)
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
 from mixstore_backends.opensearch.drift import Compare
@@ -244,6 +254,9 @@ class OpenSearchBackend(PlannedBackend):
 
     def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
         return aggregations.aggregate(bound.native, query, asked)
+
+    def compile_delete_all(self, bound: Bound, query: Query) -> QueryPlan | None:
+        return removals.removal(bound.native, query, self._refresh.get())
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:
