@@ -61,7 +61,11 @@ class Removal(QueryPlan):
         if number and self.refresh == LAZY:
             home.wrote()
         in_the_way = bool(answer["version_conflicts"] or answer["failures"] or answer["timed_out"])
-        after = yield from _settled(home)
+        try:
+            after = yield from _settled(home)
+        except BackendUnavailableError as error:
+            error.outcome_unknown = number > 0
+            raise
         if after is None and number:
             told = f"writes to {home.name!r} are held, and {number} documents were deleted just then"
             raise BackendUnavailableError(told, backend=errors.NAME, outcome_unknown=True)
@@ -99,8 +103,8 @@ class Removal(QueryPlan):
 
 
 def _written(home: Index) -> Any:
-    """The one index that the alias lets be written; None if there is none now."""
-    found = yield Request("GET", f"/_alias{home.path}", absent=True)
+    """The one index that the alias lets be written; None if there is none now, or who asks must not know."""
+    found = yield Request("GET", f"/_alias{home.path}", answers=(403, 404))
     if "error" in found or len(found) != 1:
         return None
     ((name, told),) = found.items()

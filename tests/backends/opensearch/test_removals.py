@@ -133,6 +133,19 @@ def engine_refuses(status: int, kind: str) -> dict[str, Any]:
     return {"error": {"type": kind, "reason": "no", "root_cause": []}, "status": status}
 
 
+def test_who_must_not_know_of_aliases_deletes_row_by_row() -> None:
+    number, client = purged(engine_refuses(403, "security_exception"), NONE_LEFT)
+    assert (number, client.sent[-1].path) == (0, "/session/_search")
+
+
+@pytest.mark.parametrize(("number", "unknown"), [(2, True), (0, False)])
+def test_a_last_look_that_fails_does_not_deny_what_was_deleted(number: int, unknown: bool) -> None:
+    lost = driver.ConnectionError("N/A", "reset", ConnectionResetError())
+    with pytest.raises(BackendUnavailableError) as caught:
+        purged(WRITTEN, deleted(number), *[lost] * 3)
+    assert caught.value.outcome_unknown is unknown
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 def test_an_engine_that_does_not_do_it_is_asked_row_by_row(status: int) -> None:
     number, client = purged(WRITTEN, engine_refuses(status, "security_exception"), NONE_LEFT)
