@@ -44,6 +44,7 @@ class SoftDelete(Mixin):
         fidelity = "native"
         rewrites = {"delete": "update"}
         reveals = "include_deleted"
+        unseen_deletes = True
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
             if not (context.asked == "delete" and context.operation == "update"):

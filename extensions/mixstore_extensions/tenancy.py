@@ -108,6 +108,7 @@ class TenantScoped(Mixin):
         name = "tenant"
         requires = (Capability.CONDITIONS,)
         fidelity = "native"
+        unseen_deletes = True
 
         def configure_backend(self, model_class: type[Any]) -> None:
             spec = self.schema.field(_field_of(self.schema), "lacks the field of its tenant:")

@@ -21,6 +21,7 @@ class Timestamps(Mixin):
         """Sets the fields before they are stored."""
 
         reads = {"upsert": ()}
+        unseen_deletes = True
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
             if context.operation == "delete":

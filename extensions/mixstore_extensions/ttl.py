@@ -55,6 +55,7 @@ class TTL(Mixin):
         """Hides expired rows by a filter that is part of every read."""
 
         reveals = "include_expired"
+        unseen_deletes = True
 
         def before_write(self, context: WriteContext) -> WriteChange | None:
             lifetime = self.schema.meta.get("ttl")

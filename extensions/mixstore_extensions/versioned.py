@@ -44,6 +44,7 @@ class Versioned(Mixin):
 
         requires = (Capability.CONDITIONS,)
         reads = {"upsert": ("version",)}
+        unseen_deletes = True
         fidelity = "native"
 
         def before_write(self, context: WriteContext) -> WriteChange:

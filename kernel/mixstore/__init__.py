@@ -72,7 +72,7 @@ from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
 from mixstore.model import Model, astore_values, place_of, store_values
 from mixstore.moving import Moved, Verified, copy, export_lines, import_lines, verify
-from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
+from mixstore.planned import Plan, PlannedBackend, QueryPlan, Removed, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
 from mixstore.registry import registry
@@ -153,6 +153,7 @@ __all__ = [
     "QueryError",
     "QueryPlan",
     "REMOVE",
+    "Removed",
     "Rows",
     "SKIPPED",
     "ScanWarning",

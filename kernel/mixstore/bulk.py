@@ -1,4 +1,7 @@
-"""Writes by query: every row found goes through the chain by itself, and only while it still matches."""
+"""Writes by query: every row found goes through the chain by itself, and only while it still matches.
+
+A delete that nobody has to see row by row may be the engine's own; what that leaves goes the same way.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from mixstore import lifecycle
+from mixstore.backend import Capability
 from mixstore.chain import REWRITE, TO_WRITE
 from mixstore.errors import BackendUnavailableError, ConflictError, NotFoundError, QueryError, nearest
 from mixstore.expressions import TRUE, Compare, conjunction
 from mixstore.failures import failure
 from mixstore.pages import walk
 from mixstore.query import Query
-from mixstore.reads import by_key, fetch
+from mixstore.reads import as_asked, by_key, check_scan, fetch
 from mixstore.rowkeys import required_key
 from mixstore.state import state_of
 from mixstore.write import Outcome
@@ -20,6 +24,7 @@ from mixstore.write import Outcome
 if TYPE_CHECKING:
     from mixstore.bound import Bound
     from mixstore.expressions import Expr
+    from mixstore.planned import QueryPlan
     from mixstore.write import KeyValue
 
 Steps = Generator[Any, Any, Any]
@@ -34,7 +39,7 @@ def update_all(bound: Bound, query: Query, changes: dict[str, Any]) -> Steps:
 def update_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any]) -> Steps:
     """Change the stored row of an instance if the query finds it; the instance becomes what is stored then."""
     _check_names(bound, changes)
-    if query.limit is not None or query.offset or query.cursor is not None or query.fields is not None:
+    if _sliced(query) or query.fields is not None:
         raise QueryError("update_one() has a row: no limit, offset, cursor or select()", model=bound.model)
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
@@ -56,8 +61,33 @@ def _check_names(bound: Bound, changes: dict[str, Any]) -> None:
 
 
 def delete_all(bound: Bound, query: Query) -> Steps:
-    """Delete every row found, each through the chain and only while it still matches."""
-    return (yield from _write_all(bound, query, None))
+    """Delete every row found, only while it still matches: each through the chain, if anybody has to see it there."""
+    _check_whole_rows(bound, query)
+    deleted, plan = 0, _of_all(bound, query)
+    each = plan is None
+    try:
+        while plan is not None:
+            answer = yield plan
+            deleted += answer.number
+            plan, each = answer.more, answer.rest
+    except BackendUnavailableError as error:
+        _tell_written(error, deleted)
+        raise
+    return (yield from _write_all(bound, query, None, deleted)) if each else deleted
+
+
+def _of_all(bound: Bound, query: Query) -> QueryPlan | None:
+    """The engine's own plan of a delete; None if it has none, or each row has to be seen."""
+    chain, hooks = bound.chain, bound.schema.hooks
+    told = any(hooks[event] for event in ("before_delete", "after_delete", "after_load"))
+    seen = told or chain.sees_deletes or chain.operation("delete", query.options) != "delete"
+    if seen or _sliced(query) or query.search is not None or bound.transaction() is not None:
+        return None
+    finished, kept = as_asked(bound, query.replace(order=(), options={**query.options, TO_WRITE: True}))
+    plan: QueryPlan | None = bound.engine.compile_delete_all(bound, finished) if kept == TRUE else None
+    if plan is not None and Capability.ORDERED not in bound.backend.capabilities:
+        check_scan(bound, plan, finished)  # an engine that has the order of keys walks in that, and scans nothing
+    return plan
 
 
 def rewrite_all(bound: Bound, query: Query) -> Steps:
@@ -69,12 +99,27 @@ def rewrite_all(bound: Bound, query: Query) -> Steps:
     return (yield from _write_all(bound, query.replace(options={**query.options, **revealed, REWRITE: True}), {}))
 
 
-def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> Steps:
+def _check_whole_rows(bound: Bound, query: Query) -> None:
     if query.fields is not None:
         raise QueryError("select() and a write don't go together", model=bound.model)
-    written = 0
+
+
+def _sliced(query: Query) -> bool:
+    return query.limit is not None or query.offset > 0 or query.cursor is not None
+
+
+def _tell_written(error: BackendUnavailableError, written: int) -> None:
+    """Whoever repeats what certainly did not happen would count these rows twice."""
+    if written:
+        error.outcome_unknown = True
+        error.hint = f"it had written {written} rows by then; done again, it goes on with those that still match"
+
+
+def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None, written: int = 0) -> Steps:
+    """One row after the other; `written` is how many were before. Returns how many are in the end."""
+    _check_whole_rows(bound, query)
     query = query.replace(options={**query.options, TO_WRITE: True})
-    sliced = query.limit is not None or query.offset or query.cursor is not None
+    sliced = _sliced(query)
     asked = by_key(bound, query) if sliced else query.replace(order=())
     state = None
     try:
@@ -88,9 +133,7 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
             if state is None:
                 return written
     except BackendUnavailableError as error:
-        if written:  # whoever repeats what certainly did not happen would count these twice
-            error.outcome_unknown = True
-            error.hint = f"it had written {written} rows by then; done again, it goes on with those that still match"
+        _tell_written(error, written)
         raise
 
 

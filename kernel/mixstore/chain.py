@@ -98,6 +98,14 @@ class Chain:
             return asked
         return self.rewrites.get(asked, asked)  # type: ignore[return-value]
 
+    @cached_property
+    def sees_deletes(self) -> bool:
+        """Whether an extension must see each row that is deleted, or the row as it is read for that."""
+        if self.beside or self.after_read or "delete" in self.reads:
+            return True
+        told = (("before_write", self.before_write), ("after_write", self.after_write))
+        return any(not _unseen(type(extension), hook) for hook, steps in told for extension, _ in steps)
+
     def of_copies(self) -> Chain:
         """What of it is about rows that are stored, and not about how they come to be."""
         return replace(
@@ -146,6 +154,16 @@ class Chain:
     def _seen(self, options: Mapping[str, Any]) -> Expr:
         hiding = [expr for reveals, expr in (*self.dead, *self.veiled) if not (reveals and options.get(reveals))]
         return conjunction(*[~expr for expr in hiding]) if hiding else TRUE
+
+
+def _unseen(extension: type[BackendExtension], hook: str) -> bool:
+    """What `unseen_deletes` says of a hook: of one that a subclass overrides, it has to be said again."""
+    for one in extension.__mro__:
+        if "unseen_deletes" in vars(one):
+            return extension.unseen_deletes
+        if hook in vars(one):
+            return False
+    return False
 
 
 def compile_chain(schema: ModelSchema, backend: Backend, registry: Any, copies: bool = False) -> Chain:

@@ -89,6 +89,7 @@ _EXTENSION: Mapping[str, _Rule] = {
     "unless": ("a tuple of Capability.X", _several(_capability)),
     "rewrites": ('a dict of operations, as {"delete": "update"}', _mapping(_text)),
     "reads": ('a dict of operations and tuples of fields, as {"upsert": ("email",)}', _mapping(_several(_text))),
+    "unseen_deletes": ("True or False", lambda value: isinstance(value, bool)),
     "reveals": ("the name of a query option, or None", lambda value: value is None or _text(value)),
     "extends": ("a mixin, or None", lambda value: value is None or isinstance(value, type)),
     "activates_on": (

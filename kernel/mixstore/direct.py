@@ -123,6 +123,9 @@ class DirectEngine:
     def compile_aggregate(self, bound: Bound, query: Query, asked: Any) -> None:
         """The rows say it."""
 
+    def compile_delete_all(self, bound: Bound, query: Query) -> None:
+        """There is one call a row."""
+
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         """One `create`, `upsert`, `update` or `delete`."""
         return _Call(bound, writes=writes)

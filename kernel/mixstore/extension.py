@@ -103,6 +103,8 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     - `reads`: `{"upsert": ("email",)}`: the stored row is read first (`context.previous`), and the write happens
     only if those
       fields are unchanged; `()` reads without the condition.
+    - `unseen_deletes`: a delete by query may leave `before_write` and `after_write` out, for the engine to delete the
+    rows at once: of a delete that has found its rows they have nothing to say.
     - `reveals`: the query option that switches this extension's `dead` and `veiled` off (`"include_expired"`).
     - `extends`: the mixin of somebody else that this is for. `activates_on`: field options that attach it with no
     mixin.
@@ -118,6 +120,7 @@ class BackendExtension(_Compatible, metaclass=ExtensionType):  # type: ignore[mi
     unless: ClassVar[tuple[Capability, ...]] = ()
     rewrites: ClassVar[Mapping[str, str]] = {}
     reads: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    unseen_deletes: ClassVar[bool] = False
     reveals: ClassVar[str | None] = None
     extends: ClassVar[type | None] = None
     activates_on: ClassVar[frozenset[str]] = frozenset()

@@ -76,6 +76,17 @@ class Rows(NamedTuple):
     more: Plan | None = None
 
 
+class Removed(NamedTuple):
+    """The answer to a plan of `compile_delete_all`: how many rows it has deleted, and the plan for more of them.
+
+    rest: something was in the way, and rows may be there that still match; the kernel deletes these one by one.
+    """
+
+    number: int
+    more: Plan | None = None
+    rest: bool = False
+
+
 class PlannedBackend(Backend):
     """All of `Backend`, in front of a few primitives: pure `compile_*`, and `execute`.
 
@@ -127,6 +138,14 @@ class PlannedBackend(Backend):
         """Numbers about the rows of a query that has neither order nor limit.
 
         The plan answers {name: result}, just as the reference would; None: the kernel makes the numbers of the rows.
+        """
+        return None
+
+    def compile_delete_all(self, bound: Bound, query: Query) -> QueryPlan | None:
+        """The deletion of all rows that a query finds, which has neither order nor limit; nobody has to see them.
+
+        A row is deleted only while it matches, and counted by exactly one of several who delete it. The plan answers
+        `Removed`, and is short: others want to write too. None: the kernel deletes the rows one by one.
         """
         return None
 

@@ -23,6 +23,7 @@ from mixstore_backends.opensearch import (
     manage,
     points,
     queries,
+    removals,
     settling,
     units,
 )
@@ -255,6 +256,9 @@ class OpenSearchBackend(PlannedBackend):
 
     def compile_aggregate(self, bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan | None:
         return aggregations.aggregate(bound.native, query, asked)
+
+    def compile_delete_all(self, bound: Bound, query: Query) -> QueryPlan | None:
+        return removals.removal(bound.native, query, self._refresh.get())
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Stepwise:
         if len(writes) > 1:

@@ -66,8 +66,8 @@ def _arguments(request: Request) -> tuple[str, str]:
 
 def _options(request: Request) -> dict[str, Any]:
     params: dict[str, Any] = dict(request.params)
-    if request.absent:
-        params["ignore"] = 404
+    if request.absent or request.answers:
+        params["ignore"] = request.answers or 404
     return {"params": params, "body": request.body, "headers": request.headers}
 
 

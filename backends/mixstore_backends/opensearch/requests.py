@@ -18,7 +18,7 @@ class Request(NamedTuple):
     """One request over HTTP.
 
     body: JSON text, or lines of it. writes: whether something may have happened if no answer comes; what only reads is
-    asked again. absent: a 404 is an answer too.
+    asked again. absent: a 404 is an answer too. answers: so are these statuses.
     """
 
     method: str
@@ -28,6 +28,7 @@ class Request(NamedTuple):
     writes: bool = False
     absent: bool = False
     lines: bool = False
+    answers: tuple[int, ...] = ()
 
     @property
     def headers(self) -> dict[str, str]:

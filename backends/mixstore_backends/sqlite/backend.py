@@ -13,7 +13,7 @@ from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError, nearest
 from mixstore.planned import Plan, PlannedBackend, QueryPlan
 from mixstore.search import Hit
-from mixstore_backends.sqlite import ddl, drift, errors, queries, units
+from mixstore_backends.sqlite import ddl, drift, errors, queries, removals, units
 from mixstore_backends.sqlite.adapter import SQLiteAdapter
 from mixstore_backends.sqlite.connections import MEMORY, Connections
 from mixstore_backends.sqlite.layout import Table, adapts_by_itself
@@ -154,6 +154,9 @@ class SQLiteBackend(PlannedBackend):
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return queries.count(bound.native, bound.native.compiler, query)
+
+    def compile_delete_all(self, bound: Bound, query: Query) -> QueryPlan | None:
+        return removals.removal(bound.native, query)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return units.plan_of(writes)

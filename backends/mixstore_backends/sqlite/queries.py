@@ -178,8 +178,8 @@ def select(table: Table, compiler: Compiler, query: Query) -> Select:
     """The plan of a query."""
     where = compiler.where(query.where)
     scored = by_score(query) or (query.search is not None and query.fields is None and fts.has_words(query.search))
-    source = _source(table, query, scored)
-    condition = _condition(table, where, query, scored)
+    source = source_of(table, query, scored)
+    condition = condition_of(table, where, query, scored)
     columns = compiler.order(query.order)
     told = access(compiler, where, query, columns)
     if where.residual is not None or columns is None:
@@ -203,7 +203,7 @@ def count(table: Table, compiler: Compiler, query: Query) -> QueryPlan:
     if where.residual is not None:
         return select(table, compiler, query)
     scored = by_score(query)
-    rows, condition = _source(table, query, scored).sql, _condition(table, where, query, scored)
+    rows, condition = source_of(table, query, scored).sql, condition_of(table, where, query, scored)
     sql = Sql(f"SELECT COUNT(*) FROM {rows.text}{condition.text}", rows.parameters + condition.parameters)
     return Count(sql, where, **access(compiler, where, query, None))
 
@@ -216,7 +216,7 @@ class _Source(NamedTuple):
     scored: int | None
 
 
-def _source(table: Table, query: Query, scored: bool) -> _Source:
+def source_of(table: Table, query: Query, scored: bool) -> _Source:
     """The table, by the index that is asked for; with the scores of a search if these are wanted."""
     if scored and query.search is not None:
         sought, name = _sought(table, query.search), quoted(fts.name_of(table))
@@ -232,7 +232,7 @@ def _source(table: Table, query: Query, scored: bool) -> _Source:
     return _Source(Sql(text), table.names_sql, None)
 
 
-def _condition(table: Table, where: Where, query: Query, scored: bool) -> Sql:
+def condition_of(table: Table, where: Where, query: Query, scored: bool) -> Sql:
     """` WHERE ...`, or nothing."""
     parts = [where.sql] if where.terms else []
     if table.schema.template is not None:

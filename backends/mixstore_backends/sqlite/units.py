@@ -29,8 +29,8 @@ class Writing(Plan):
 
     __slots__ = ()
 
-    def run(self, connection: sqlite3.Connection) -> list[Outcome]:
-        """Do it; the outcome of each write."""
+    def run(self, connection: sqlite3.Connection) -> Any:
+        """Do it; the outcome of each write, or whatever the plan answers."""
         raise NotImplementedError
 
 

@@ -62,6 +62,7 @@ class Geo(Mixin):
 
         name = "geo"
         requires = (Capability.CONDITIONS,)
+        unseen_deletes = True
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)

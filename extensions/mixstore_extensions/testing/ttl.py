@@ -113,6 +113,24 @@ class TTLConformance(ExtensionConformance):
         assert sessions.purge_expired() == 1
         assert ids(sessions.include_expired().all()) == ["d"]
 
+    @conditions
+    def test_a_row_whose_time_is_extended_meanwhile_is_not_purged(self, use: Use, clock: Clock) -> None:
+        use(Session)
+        Session.batch_create([{"id": f"{n:02d}", "expires_in": 10} for n in range(40)])
+        clock.forward(seconds=10)
+        everything = Session.include_expired()
+
+        def work(number: int) -> int:
+            if number == 0:
+                return int(Session.purge_expired())
+            mine = [f"{n:02d}" for n in range(number, 40, 4)]
+            return sum(everything.filter(id=one).update(expires_in=100) for one in mine)
+
+        results = together(4, work)
+        assert all(isinstance(one, int) for one in results), results
+        assert sum(results) == 40 - Session.purge_expired()
+        assert Session.count() == everything.count() == sum(results[1:])
+
     @awaited
     async def test_purge_can_be_awaited(self, sessions: Any, clock: Clock) -> None:
         clock.forward(seconds=10)

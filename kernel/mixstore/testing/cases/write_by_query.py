@@ -267,6 +267,21 @@ class WriteByQueryCases(Conformance):
             assert Document.where(text=f"by {number}").count() == results[number]
 
     @conditions
+    def test_a_row_that_changes_meanwhile_is_deleted_only_if_it_still_matches(self, use: Use) -> None:
+        use(Person)
+        Person.batch_create([{"id": f"{n:02d}", "age": 0} for n in range(40)])
+
+        def work(number: int) -> int:
+            if number == 0:
+                return int(Person.where(age=0).delete())
+            return sum(Person.where(id=f"{n:02d}", age=0).update(age=1) for n in range(number, 40, 4))
+
+        results = together(4, work)
+        assert all(isinstance(one, int) for one in results), results
+        assert Person.count() == Person.where(age=1).count() == sum(results[1:])
+        assert sum(results) == 40 - Person.where(age=0).delete() == 40
+
+    @conditions
     def test_threads_that_delete_by_query_count_each_row_once(self, use: Use) -> None:
         use(Thing)
         Thing.batch_create([{"id": n} for n in range(200)])
