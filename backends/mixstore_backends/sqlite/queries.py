@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore.errors import UnsupportedOperationError, ValidationError
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore.search import by_score
-from mixstore_backends.sqlite import fts
+from mixstore_backends.sqlite import fts, vectors
 from mixstore_backends.sqlite.access import access, by_rendered_key, by_rendered_order, forced_index
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
@@ -112,10 +112,10 @@ class Found(tuple[Any, ...]):
     score: float
 
     @classmethod
-    def of(cls, row: Any, position: int) -> Found:
-        """A row that has its score at a position."""
+    def of(cls, row: Any, score: float) -> Found:
+        """A row with its score."""
         found = cls(row)
-        found.score = row[position]
+        found.score = score
         return found
 
 
@@ -152,11 +152,11 @@ class Select(QueryPlan):
 
     def run(self, connection: sqlite3.Connection) -> Rows:
         rows = connection.execute(self.sql, self.parameters).fetchall()
+        more = None if self.following is None or len(rows) != self.size else self.following(rows[-1])
         if self.scored is not None:
-            rows = [Found.of(row, self.scored) for row in rows]
-        if self.following is None or len(rows) != self.size:
-            return Rows(rows)
-        return Rows(rows, self.following(rows[-1]))
+            at = self.scored
+            rows = [Found.of(row, row[at]) for row in rows if row[at] is not None]
+        return Rows(rows, more)
 
 
 class Count(QueryPlan):
@@ -177,7 +177,8 @@ class Count(QueryPlan):
 def select(table: Table, compiler: Compiler, query: Query) -> Select:
     """The plan of a query."""
     where = compiler.where(query.where)
-    scored = by_score(query) or (query.search is not None and query.fields is None and fts.has_words(query.search))
+    wanted = query.search is not None and query.fields is None and fts.has_words(query.search)
+    scored = wanted or query.nearest is not None or by_score(query)
     source = _source(table, query, scored)
     condition = _condition(table, where, query, scored)
     columns = compiler.order(query.order)
@@ -218,6 +219,10 @@ class _Source(NamedTuple):
 
 def _source(table: Table, query: Query, scored: bool) -> _Source:
     """The table, by the index that is asked for; with the scores of a search if these are wanted."""
+    if query.nearest is not None:
+        found = vectors.scores(table, query.nearest)
+        joined_to = f"{table.sql} JOIN ({found.text}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
+        return _Source(Sql(joined_to, found.parameters), f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
     if scored and query.search is not None:
         sought, name = _sought(table, query.search), quoted(fts.name_of(table))
         score = fts.score(table, query.search)
