@@ -6,7 +6,6 @@ many as are wanted. What is made of the lists (their fusion, another order, page
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore.backend import Capability
 from mixstore.errors import QueryError, UnsupportedOperationError, nearest
 from mixstore.expressions import After, Expr, Order, conjunction, matcher, sort_key, terms
-from mixstore.search import SCORE, Hit, Search, scorer
+from mixstore.search import SCORE, Hit, scorer
 from mixstore.vectors import Score, Vector, scores_by
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ class Nearest(NamedTuple):
     approximate: bool = False
 
 
-def sought(
-    schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: float | None, approximate: bool
-) -> Nearest:
+def sought(schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: float | None, approximate: bool) -> Nearest:
     """What a caller asks for. QueryError for what is no field of vectors, no vector that fits it, or no such number."""
     if not schema.vectors:
         raise QueryError(

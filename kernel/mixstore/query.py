@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One question about one model. `fields` are those that `select()` asks for; None means instances.
 
-    `index` is the one that `using()` names: only rows in it are asked for. With `nearest` a backend is asked for rows by
-    how near they are, and never for words as well.
+    `index` is the one that `using()` names: only rows in it are asked for. With `nearest` a backend is asked for rows
+    by how near they are, and never for words as well.
     """
 
     model: type[Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mixstore import Field, InvalidCursorError, Model, SchemaError, Vector
+from mixstore import ConfigurationError, Field, Model, SchemaError, Vector
 from mixstore.testing.cases.search_vectors import SearchVectorCases
 from mixstore_backends.opensearch import OpenSearchBackend
 from tests.engines.engines import Server
@@ -16,6 +16,7 @@ from tests.engines.opensearch_store import SETTINGS, ReusedIndexes, store
 
 class Point(Model):
     id: int = Field(primary_key=True)
+    name: str = ""
     shelf: int = 0
     at: list[float] | None = Field(None, vector=Vector(dimensions=8))
 
@@ -35,7 +36,12 @@ def points(opensearch_knn: Server) -> Iterator[type[Point]]:
     """A thousand points in eight dimensions, of which every tenth has no vector."""
     made = random.Random(7)
     rows = [
-        {"id": n, "shelf": n % 4, "at": None if n % 10 == 0 else [made.uniform(-1, 1) for _ in range(8)]}
+        {
+            "id": n,
+            "name": str(n),
+            "shelf": n % 4,
+            "at": None if n % 10 == 0 else [made.uniform(-1, 1) for _ in range(8)],
+        }
         for n in range(1000)
     ]
     with store(opensearch_knn, prefix="points-", knn=True) as backend:
@@ -68,11 +74,11 @@ def test_the_nearest_of_many_come_page_by_page_after_a_filter_that_mixstore_appl
     asked = [1.0] * 8
     every = {row.id: row.meta.score for row in points.nearest(at=asked, k=10_000)}
     assert len(every) == 900
-    told = points.nearest(at=asked, k=700).where(id__regex="[1-4]$", shelf__in=[0, 1, 2])
+    told = points.nearest(at=asked, k=700).where(name__regex="[1-4]$", shelf__in=[0, 1, 2])
     expected = [id for id in every if id % 10 in (1, 2, 3, 4) and id % 4 < 3]
     assert [row.id for row in told] == expected
-    with pytest.raises(InvalidCursorError):
-        told.cursor("x").paginate()
+    assert "name" in told.explain().residual
+    assert [row.id for row in told.where(shelf=2).limit(5)] == [id for id in expected if id % 4 == 2][:5]
 
 
 def test_an_index_without_graphs_is_refused_and_made_anew_by_reindex(opensearch_knn: Server) -> None:
@@ -82,7 +88,7 @@ def test_an_index_without_graphs_is_refused_and_made_anew_by_reindex(opensearch_
         with store(opensearch_knn, prefix="later-", knn=True) as backend:
             with pytest.raises(SchemaError, match="'at' is mapped as"):
                 backend.initialize(Point)
-            assert {one.what for one in backend.drift(Point)} >= {"field at"}
+            assert any("field at" in str(one) for one in backend.drift(Point))
             assert backend.reindex(Point, keep=False) == 1
             backend.initialize(Point)
             assert backend.drift(Point) == []
@@ -93,7 +99,7 @@ def test_an_index_without_graphs_is_refused_and_made_anew_by_reindex(opensearch_
 def test_a_cluster_without_the_plugin_says_so_when_it_is_initialized(opensearch: Server) -> None:
     with store(opensearch, prefix="none-", knn=True) as backend:
         backend.bound(Point)
-        with pytest.raises(SchemaError, match="k-NN plugin") as caught:
+        with pytest.raises(ConfigurationError, match="k-NN plugin") as caught:
             backend.initialize(Point)
         assert "knn" in str(caught.value)
         assert not backend.client.indices.exists(index="none-point")

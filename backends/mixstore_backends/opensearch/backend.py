@@ -52,8 +52,8 @@ class OpenSearchBackend(PlannedBackend):
     threads. refresh: "wait_for" makes a write return when searches see it (which takes up to a second, the engine's
     refresh interval), True makes them see it at once (which costs the engine), False does not wait; reads by key always
     see it. "lazy" does not wait either, and a search of this backend first refreshes what the same backend has written.
-    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}. knn: the cluster has the k-NN
-    plugin, which is to keep graphs of vectors for `nearest(..., approximate=True)`.
+    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}. knn: the cluster has the
+    k-NN plugin, which is to keep graphs of vectors for `nearest(..., approximate=True)`.
     """
 
     backend_name = errors.NAME
@@ -108,8 +108,8 @@ class OpenSearchBackend(PlannedBackend):
     def from_url(cls, url: str) -> OpenSearchBackend:
         """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
 
-        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA), knn; sigv4 (a
-        region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA), knn (true,
+        false); sigv4 (a region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
         """
         told = clients.read_url(url)
         client = clients.client_for(told["hosts"], **told["client"])

@@ -31,7 +31,7 @@ Mapping = dict[str, Any]
 SPACES = {"cosine": "cosinesimil", "euclidean": "l2", "dot": "innerproduct"}
 """What the k-NN plugin calls similarities. Its scores have the scales of ours."""
 GRAPH = {"m": 16, "ef_construction": 100}
-"""How dense the graph of neighbours is, and how thoroughly it is made: the plugin's own defaults, said so as to stay."""
+"""How dense the graph of neighbours is, and how thoroughly it is made: the plugin's defaults, said so as to stay."""
 
 
 class Mapped(NamedTuple):

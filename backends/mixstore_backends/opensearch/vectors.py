@@ -1,14 +1,15 @@
 """The nearest: by a script that compares every vector exactly, or by an index of the k-NN plugin, which may miss some.
 
 The script reads the vectors where documents keep them, so it needs no plugin, and makes the same sums in the same order
-as `mixstore.vectors`: its scores are those of every backend. The plugin scores in 32 bits; what it finds is scored again.
+as `mixstore.vectors`: its scores are those of every backend. The plugin scores in 32 bits; what it finds is scored
+again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mixstore.planned import QueryPlan
 from mixstore.search import SCORE, Hit
@@ -52,18 +53,6 @@ return product >= 0.0 ? 1.0 + product : 1.0 / (1.0 - product);""",
 """What makes the score of a document, as `mixstore.vectors.scores_of` does of a row."""
 
 
-class ByScore(NamedTuple):
-    """A column to sort by: how near the vector is."""
-
-    field: str
-    script: Body
-
-    @property
-    def body(self) -> Body:
-        """As the engine takes it."""
-        return {"_script": {"type": "number", "order": "desc", "script": self.script}}
-
-
 class Scored(Asked):
     """What the requests of a query by nearness have in common. Documents without a vector come last, and are none."""
 
@@ -81,11 +70,12 @@ def nearest(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
         return _by_graph(home, where, query, asked)
     others = [one for one in query.order if one.path != SCORE]
     columns = home.compiler.order(others)
-    ties = home.compiler.apart(home.schema.key_order) if not columns else columns
-    sort = [ByScore(asked.field, _script(asked)), *ties]
-    body: Body = {"query": query_body(home, where, query), "track_total_hits": False, "sort": [x.body for x in sort]}
+    ties = columns or home.compiler.apart(home.schema.key_order)
+    by_score = {"_script": {"type": "number", "order": "desc", "script": _script(asked)}}
+    sort = [by_score, *(one.body for one in ties)]
+    body: Body = {"query": query_body(home, where, query), "track_total_hits": False, "sort": sort}
     whole = columns is not None and where.residual is None
-    common = Scored(home, body, tied(home, sort), _by_sort)
+    common = Scored(home, body, tuple([1 + position for position in tied(home, ties)]), _by_sort)
     notes = (*told.pop("notes", ()), "a script compares the vector of each document that the filter leaves")
     if whole and query.limit is not None and not query.offset:
         body["size"] = query.limit

@@ -220,21 +220,23 @@ class _Source(NamedTuple):
 def _source(table: Table, query: Query, scored: bool) -> _Source:
     """The table, by the index that is asked for; with the scores of a search if these are wanted."""
     if query.nearest is not None:
-        found = vectors.scores(table, query.nearest)
-        joined_to = f"{table.sql} JOIN ({found.text}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
-        return _Source(Sql(joined_to, found.parameters), f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
+        return _joined(table, vectors.scores(table, query.nearest))
     if scored and query.search is not None:
         sought, name = _sought(table, query.search), quoted(fts.name_of(table))
         score = fts.score(table, query.search)
         found = f"SELECT rowid AS {FOUND_ROW}, {score} AS {FOUND_SCORE} FROM {name} WHERE {name} MATCH ?"
         if sought is None:
             found = f"SELECT 0 AS {FOUND_ROW}, 0.0 AS {FOUND_SCORE} WHERE 0"
-        joined_to = f"{table.sql} JOIN ({found}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
-        sql = Sql(joined_to, () if sought is None else (sought,))
-        return _Source(sql, f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
+        return _joined(table, Sql(found, () if sought is None else (sought,)))
     index = forced_index(table, query)
     text = table.sql if index is None else f"{table.sql} INDEXED BY {quoted(index)}"
     return _Source(Sql(text), table.names_sql, None)
+
+
+def _joined(table: Table, found: Sql) -> _Source:
+    """The table, beside what tells the scores of its rows."""
+    joined_to = f"{table.sql} JOIN ({found.text}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
+    return _Source(Sql(joined_to, found.parameters), f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
 
 
 def _condition(table: Table, where: Where, query: Query, scored: bool) -> Sql:
