@@ -108,7 +108,7 @@ class OpenSearchBackend(PlannedBackend):
     def from_url(cls, url: str) -> OpenSearchBackend:
         """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
 
-        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA), knn (true);
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, knn, ca (the file of a CA);
         sigv4 (a region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
         """
         told = clients.read_url(url)
