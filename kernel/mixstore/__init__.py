@@ -71,7 +71,7 @@ from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
 from mixstore.model import Model, astore_values, place_of, store_values
 from mixstore.moving import Moved, Verified, copy, export_lines, import_lines, verify
-from mixstore.nearness import Nearest
+from mixstore.nearness import Similar
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -140,7 +140,7 @@ __all__ = [
     "Moved",
     "MultipleResultsError",
     "NOW",
-    "Nearest",
+    "Similar",
     "NotFoundError",
     "OK",
     "Outcome",

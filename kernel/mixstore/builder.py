@@ -176,16 +176,16 @@ class QueryBuilder(Generic[M]):
         search, others = likeness(schema_of(self.query.model), row, fields)
         return self._with(search=search, where=expressions.conjunction(self.query.where, others))
 
-    def nearest(
+    def similar(
         self, /, *, k: int = 10, weight: float | None = None, approximate: bool = False, **vector: Sequence[float]
     ) -> Self:
-        """The `k` rows whose vectors are nearest to one, the nearest first: `nearest(embedding=[...], k=20)`.
+        """The `k` rows whose vectors are nearest to one, the nearest first: `similar(embedding=[...], k=20)`.
 
         The filter applies first. After `search()` or `like()`, the best of both: each list counts by its ranks, that of
         the vector for `weight` (0.5) of 1. approximate: an index of the engine may answer, which may miss some.
         QueryError for what is no vector of that field.
         """
-        return self._with(nearest=sought(schema_of(self.query.model), vector, k, weight, approximate))
+        return self._with(similar=sought(schema_of(self.query.model), vector, k, weight, approximate))
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""

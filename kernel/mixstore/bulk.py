@@ -36,8 +36,8 @@ def update_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
     _check_names(bound, changes)
     if query.limit is not None or query.offset or query.cursor is not None or query.fields is not None:
         raise QueryError("update_one() has a row: no limit, offset, cursor or select()", model=bound.model)
-    if query.nearest is not None:
-        raise QueryError("update_one() has a row: no nearest()", model=bound.model)
+    if query.similar is not None:
+        raise QueryError("update_one() has a row: no similar()", model=bound.model)
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
     found = yield from _still_there(bound, query, key)
@@ -76,10 +76,10 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None) -> St
         raise QueryError("select() and a write don't go together", model=bound.model)
     written = 0
     query = query.replace(options={**query.options, TO_WRITE: True})
-    sliced = query.nearest is not None or query.limit is not None or query.offset or query.cursor is not None
+    sliced = query.similar is not None or query.limit is not None or query.offset or query.cursor is not None
     asked = by_key(bound, query) if sliced else query.replace(order=())
-    if query.nearest is not None:  # what was the nearest is written as long as the filter finds it
-        query = query.replace(search=None, nearest=None)
+    if query.similar is not None:  # what was the nearest is written as long as the filter finds it
+        query = query.replace(search=None, similar=None)
     state = None
     try:
         while True:

@@ -155,10 +155,10 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
 
 
 def _check_vector(model: type[Any], name: str, info: Any, vector: vectors.Vector) -> None:
-    """A field of vectors is one that `nearest()` can name, says itself what pydantic checks, and holds vectors."""
+    """A field of vectors is one that `similar()` can name, says itself what pydantic checks, and holds vectors."""
     where = f"{model.__name__}.{name}"
     if name in vectors.ARGUMENTS:
-        raise SchemaError(f"{where}: a field of vectors can't be called {name!r}, which is an argument of nearest()")
+        raise SchemaError(f"{where}: a field of vectors can't be called {name!r}, which is an argument of similar()")
     if vector not in info.metadata:
         raise SchemaError(f"{where} redefines a field of vectors", hint=f"say it again: Field(vector={vector})")
     if model.__pydantic_complete__:  # otherwise the class is looked at again when it is used

@@ -61,7 +61,7 @@ def Field(
         unique: no two rows share a value; None is no value.
         index: equality and ranges on this field should not scan.
         searchable: the field takes part in full-text search.
-        vector: the field holds vectors, whose nearest `nearest()` finds.
+        vector: the field holds vectors, whose nearest `similar()` finds.
         options: pydantic's arguments, or options that a mixin declares (`encrypted=True`). One that nobody
             claims is an error when the class is defined.
     """

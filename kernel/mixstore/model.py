@@ -191,11 +191,11 @@ class Model(BaseModel, metaclass=ModelMeta):
         return QueryBuilder.on(cls).search(text, fields=fields, highlight=highlight, **asked)
 
     @classmethod
-    def nearest(
+    def similar(
         cls, /, *, k: int = 10, weight: float | None = None, approximate: bool = False, **vector: Sequence[float]
     ) -> QueryBuilder[Self]:
-        """The rows whose vectors are nearest to one: see `QueryBuilder.nearest`."""
-        return QueryBuilder.on(cls).nearest(k=k, weight=weight, approximate=approximate, **vector)
+        """The rows whose vectors are nearest to one: see `QueryBuilder.similar`."""
+        return QueryBuilder.on(cls).similar(k=k, weight=weight, approximate=approximate, **vector)
 
     @classmethod
     def all(cls) -> list[Self]:

@@ -1,6 +1,6 @@
 """The nearest: rows by how near their vectors are to one, alone or together with words, the best `k` of them.
 
-A backend is only ever asked for one list at a time: `query.nearest` alone, ordered by score and then key, its limit as
+A backend is only ever asked for one list at a time: `query.similar` alone, ordered by score and then key, its limit as
 many as are wanted. What is made of the lists (their fusion, another order, pages) is the same on all of them.
 """
 
@@ -33,7 +33,7 @@ RANK = 60
 BEST_FIRST = (Order(SCORE, descending=True),)
 
 
-class Nearest(NamedTuple):
+class Similar(NamedTuple):
     """The `k` rows whose vectors in `field` are nearest to `vector`, among those that the filter leaves.
 
     weight: what its ranks count beside those of words, which count the rest to 1; None where nobody said it.
@@ -48,7 +48,7 @@ class Nearest(NamedTuple):
     approximate: bool = False
 
 
-def sought(schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: float | None, approximate: bool) -> Nearest:
+def sought(schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: float | None, approximate: bool) -> Similar:
     """What a caller asks for. QueryError for what is no field of vectors, no vector that fits it, or no such number."""
     if not schema.vectors:
         raise QueryError(
@@ -56,7 +56,7 @@ def sought(schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: floa
         )
     if len(vectors) != 1:
         names = ", ".join(schema.vectors)
-        raise QueryError(f"nearest() takes one vector by the name of its field, of {names}; not {len(vectors)}")
+        raise QueryError(f"similar() takes one vector by the name of its field, of {names}; not {len(vectors)}")
     [(name, numbers)] = vectors.items()
     option = schema.vectors.get(name)
     if option is None:
@@ -65,14 +65,14 @@ def sought(schema: ModelSchema, vectors: Mapping[str, Any], k: int, weight: floa
         raise QueryError(f"k is how many rows are wanted, 1 to {MOST}, not {k!r}")
     if weight is not None and (isinstance(weight, bool) or not isinstance(weight, Real) or not 0 < weight < 1):
         raise QueryError(f"weight is the part of the vector beside words, between 0 and 1, not {weight!r}")
-    return Nearest(
+    return Similar(
         name, _numbers(schema, name, option, numbers), option.similarity, k,
         None if weight is None else float(weight), bool(approximate),
     )  # fmt: skip
 
 
 def _numbers(schema: ModelSchema, name: str, option: Vector, numbers: Any) -> tuple[float, ...]:
-    where = f"nearest() of {schema.name}.{name}"
+    where = f"similar() of {schema.name}.{name}"
     if isinstance(numbers, (str, bytes, Mapping)) or not isinstance(numbers, Iterable):
         raise QueryError(f"{where}: a vector is a list of numbers, not {type(numbers).__name__}")
     found = tuple(numbers)
@@ -85,9 +85,9 @@ def _numbers(schema: ModelSchema, name: str, option: Vector, numbers: Any) -> tu
         raise QueryError(f"{where}: {error}") from None
 
 
-def check_able(bound: Bound, query: Query) -> Nearest:
+def check_able(bound: Bound, query: Query) -> Similar:
     """What a query seeks. UnsupportedOperationError if it can't be told, QueryError for a weight beside no words."""
-    asked = query.nearest
+    asked = query.similar
     assert asked is not None
     name = bound.backend.backend_name
     if Capability.VECTORS not in bound.backend.capabilities:
@@ -95,7 +95,7 @@ def check_able(bound: Bound, query: Query) -> Nearest:
             f"{name} does not compare vectors",
             model=bound.model,
             backend=name,
-            hint=f"nearest() needs a backend that declares {Capability.VECTORS.name}: memory, SQLite and OpenSearch do",
+            hint=f"similar() needs a backend that declares {Capability.VECTORS.name}: memory, SQLite and OpenSearch do",
         )
     if asked.field in bound.chain.opaque:
         raise UnsupportedOperationError(
@@ -107,19 +107,19 @@ def check_able(bound: Bound, query: Query) -> Nearest:
         raise QueryError(
             "weight says what a vector counts beside words, and this query has none",
             model=bound.model,
-            hint=f"{bound.schema.name}.search(text).nearest({asked.field}=..., weight={asked.weight})",
+            hint=f"{bound.schema.name}.search(text).similar({asked.field}=..., weight={asked.weight})",
         )
     return asked
 
 
-def lists(query: Query, asked: Nearest) -> list[Query]:
+def lists(query: Query, asked: Similar) -> list[Query]:
     """The queries for the ranked lists: that of words, if there are any, then that of the vector."""
     where = conjunction(*[term for term in terms(query.where) if not isinstance(term, After)])
     whole = query.replace(where=where, order=BEST_FIRST, offset=0, cursor=None, fields=None)
     if query.search is None:
         return [whole.replace(limit=asked.k)]
     depth = max(asked.k, DEPTH)
-    return [whole.replace(nearest=None, limit=depth), whole.replace(search=None, limit=depth)]
+    return [whole.replace(similar=None, limit=depth), whole.replace(search=None, limit=depth)]
 
 
 def places_in(query: Query) -> Expr:
@@ -127,7 +127,7 @@ def places_in(query: Query) -> Expr:
     return conjunction(*[term for term in terms(query.where) if isinstance(term, After)])
 
 
-def fused(bound: Bound, asked: Nearest, by_words: Sequence[Ranked], by_vector: Sequence[Ranked]) -> list[Ranked]:
+def fused(bound: Bound, asked: Similar, by_words: Sequence[Ranked], by_vector: Sequence[Ranked]) -> list[Ranked]:
     """The best `k` of two lists by reciprocal rank fusion; rows of one score come by their keys.
 
     The score of a row is the sum of weight / (RANK + rank) over the lists that have it, the first rank being 1.
@@ -167,12 +167,12 @@ def _by(bound: Bound, order: tuple[Order, ...]) -> Callable[[Ranked], Any]:
 
 def scorer_of(query: Query, searchable: tuple[str, ...]) -> Score | None:
     """The reference of what a query ranks rows by: a function from a row to its score. None: it ranks by nothing."""
-    if query.nearest is not None:
-        return scores_by(query.nearest.field, query.nearest.vector, query.nearest.similarity)
+    if query.similar is not None:
+        return scores_by(query.similar.field, query.similar.vector, query.similar.similarity)
     return None if query.search is None else scorer(query.search, searchable)
 
 
-def explained(asked: Nearest, plans: Sequence[Explanation]) -> Explanation:
+def explained(asked: Similar, plans: Sequence[Explanation]) -> Explanation:
     """The plans of the ranked lists as one."""
     last = plans[-1]
     if len(plans) == 1:

@@ -26,7 +26,7 @@ def _shape(bound: Bound, query: Query, order: tuple[Order, ...]) -> str:
     """What a cursor is bound to: the user's question, without where it is in it."""
     options = sorted((name, repr(value)) for name, value in query.options.items() if name != TO_WRITE)
     using = "" if query.index is None else f"|{query.index}"
-    near = "" if query.nearest is None else f"|{query.nearest!r}"
+    near = "" if query.similar is None else f"|{query.similar!r}"
     return f"{bound.schema.entity}|{query.where!r}|{order!r}|{query.search!r}|{options!r}{using}{near}"
 
 

@@ -113,7 +113,7 @@ def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def rows_of(bound: Bound, query: Query) -> Steps:
     """The rows of a query, in the engine's form."""
-    return (yield from (_rows_of if query.nearest is None else _nearest_of)(bound, query))
+    return (yield from (_rows_of if query.similar is None else _nearest_of)(bound, query))
 
 
 def _nearest_of(bound: Bound, query: Query) -> Steps:
@@ -243,7 +243,7 @@ def by_key(bound: Bound, query: Query) -> Query:
     """The query in the order that it has where nobody asked for one: the nearest come first, others by the key."""
     if query.order:
         return query
-    return query.replace(order=bound.schema.key_order if query.nearest is None else nearness.BEST_FIRST)
+    return query.replace(order=bound.schema.key_order if query.similar is None else nearness.BEST_FIRST)
 
 
 def first(bound: Bound, query: Query) -> Steps:
@@ -289,7 +289,7 @@ def one(bound: Bound, query: Query) -> Steps:
 
 def count(bound: Bound, query: Query) -> Steps:
     """How many rows `fetch` would return."""
-    if query.nearest is not None:
+    if query.similar is not None:
         return len((yield from rows_of(bound, query)))
     finished, kept = as_asked(bound, query)
     if finished.limit == 0:
@@ -343,7 +343,7 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
-    if query.nearest is None:
+    if query.similar is None:
         return _explained(bound, query)
     asked = nearness.check_able(bound, query)
     return nearness.explained(asked, [_explained(bound, one) for one in nearness.lists(query, asked)])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Score = Callable[[Mapping[str, Any]], "float | None"]
 SIMILARITIES = ("cosine", "euclidean", "dot")
 ARGUMENTS = ("k", "weight", "approximate")
-"""What `nearest()` takes besides a field, so that no field of vectors can be called like it."""
+"""What `similar()` takes besides a field, so that no field of vectors can be called like it."""
 MOST_DIMENSIONS = 16_000
 """More can't be indexed by Lucene."""
 LONGEST, SHORTEST = 1e18, 1e-18

@@ -55,8 +55,8 @@ def points(opensearch_knn: Server) -> Iterator[type[Point]]:
 
 def test_a_graph_answers_with_the_filter_and_nearly_as_exactly(points: type[Point]) -> None:
     asked = [0.5, -0.25, 0.125, 1.0, 0.0, -1.0, 0.75, 0.5]
-    exact = points.nearest(at=asked, k=20).where(shelf=3)
-    near = points.nearest(at=asked, k=20, approximate=True).where(shelf=3)
+    exact = points.similar(at=asked, k=20).where(shelf=3)
+    near = points.similar(at=asked, k=20, approximate=True).where(shelf=3)
     knn = near.explain().request["body"]["query"]["knn"]["at"]
     assert (knn["k"], knn["filter"]) == (20, {"term": {"shelf": 3}})
     assert "may miss" in str(near.explain())
@@ -65,16 +65,16 @@ def test_a_graph_answers_with_the_filter_and_nearly_as_exactly(points: type[Poin
     assert len(found) == 20
     assert {row.shelf for row in found} == {3}
     assert len({row.id for row in found} & {row.id for row in exact}) >= 18
-    scores = {row.id: row.meta.score for row in points.nearest(at=asked, k=1000)}
+    scores = {row.id: row.meta.score for row in points.similar(at=asked, k=1000)}
     assert [row.meta.score for row in found] == [scores[row.id] for row in found]
     assert [row.meta.score for row in found] == sorted((row.meta.score for row in found), reverse=True)
 
 
 def test_the_nearest_of_many_come_page_by_page_after_a_filter_that_mixstore_applies(points: type[Point]) -> None:
     asked = [1.0] * 8
-    every = {row.id: row.meta.score for row in points.nearest(at=asked, k=10_000)}
+    every = {row.id: row.meta.score for row in points.similar(at=asked, k=10_000)}
     assert len(every) == 900
-    told = points.nearest(at=asked, k=700).where(name__regex="[1-4]$", shelf__in=[0, 1, 2])
+    told = points.similar(at=asked, k=700).where(name__regex="[1-4]$", shelf__in=[0, 1, 2])
     expected = [id for id in every if id % 10 in (1, 2, 3, 4) and id % 4 < 3]
     assert [row.id for row in told] == expected
     assert "name" in told.explain().residual
@@ -92,7 +92,7 @@ def test_an_index_without_graphs_is_refused_and_made_anew_by_reindex(opensearch_
             assert backend.reindex(Point, keep=False) == 1
             backend.initialize(Point)
             assert backend.drift(Point) == []
-            assert backend.query(Point).nearest(at=[1.0] * 8, approximate=True).one().id == 1
+            assert backend.query(Point).similar(at=[1.0] * 8, approximate=True).one().id == 1
             backend.client.indices.delete(index="later-point-*")
 
 

@@ -37,10 +37,10 @@ def test_rows_of_others_expired_and_deleted_ones_take_no_place_among_the_nearest
         Memory.create(id="theirs", mood=[1, 0], text="red")
     clock.forward(seconds=11)
     with tenant("acme"):
-        assert [row.id for row in Memory.nearest(mood=[1, 0], k=1)] == ["a"]
-        assert [row.id for row in Memory.nearest(mood=[1, 0])] == ["a", "b"]
-        assert {row.id for row in Memory.search("red").nearest(mood=[1, 0])} == {"a", "b"}
-        assert [row.id for row in Memory.nearest(mood=[1, 0], k=2).include_deleted()] == ["gone", "a"]
+        assert [row.id for row in Memory.similar(mood=[1, 0], k=1)] == ["a"]
+        assert [row.id for row in Memory.similar(mood=[1, 0])] == ["a", "b"]
+        assert {row.id for row in Memory.search("red").similar(mood=[1, 0])} == {"a", "b"}
+        assert [row.id for row in Memory.similar(mood=[1, 0], k=2).include_deleted()] == ["gone", "a"]
 
 
 def test_vectors_that_are_stored_opaque_are_not_compared(able, use):
@@ -48,4 +48,4 @@ def test_vectors_that_are_stored_opaque_are_not_compared(able, use):
     Packed.create(id="a", mood=[1, 0])
     assert Packed.get("a").mood == [1.0, 0.0]
     with pytest.raises(UnsupportedOperationError, match=r"Packed\.mood is stored opaque and can't be compared"):
-        Packed.nearest(mood=[1, 0]).all()
+        Packed.similar(mood=[1, 0]).all()

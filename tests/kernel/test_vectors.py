@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import pydantic
 import pytest
 
-from mixstore import Capability, Field, Model, Nearest, QueryBuilder, SchemaError, UnsupportedOperationError, Vector
+from mixstore import Capability, Field, Model, Similar, QueryBuilder, SchemaError, UnsupportedOperationError, Vector
 from mixstore.schema import schema_of
 from mixstore.vectors import scores_of
 
@@ -50,7 +50,7 @@ def test_a_field_that_can_hold_no_such_vector_is_refused_when_it_is_defined(
 
 
 @pytest.mark.parametrize("name", ["k", "weight", "approximate"])
-def test_a_field_of_vectors_is_not_called_as_an_argument_of_nearest(name: str) -> None:
+def test_a_field_of_vectors_is_not_called_as_an_argument_of_similar(name: str) -> None:
     with pytest.raises(SchemaError, match=f"can't be called '{name}'"):
         type(
             "Bad",
@@ -118,13 +118,13 @@ def test_scores_have_their_scales() -> None:
 
 
 def test_a_query_for_the_nearest_is_a_value(store: Any) -> None:
-    asked = Picture.nearest(look=(1, 2), k=3, approximate=True)
-    assert asked.query.nearest == Nearest("look", (1.0, 2.0), "cosine", 3, None, True)
-    assert Picture.where().query.nearest is None
-    with pytest.raises(Exception, match="only the filter of a query can be a condition, and this one has nearest"):
+    asked = Picture.similar(look=(1, 2), k=3, approximate=True)
+    assert asked.query.similar == Similar("look", (1.0, 2.0), "cosine", 3, None, True)
+    assert Picture.where().query.similar is None
+    with pytest.raises(Exception, match="only the filter of a query can be a condition, and this one has similar"):
         Picture.where(asked)
 
 
 def test_rows_at_hand_are_not_compared() -> None:
     with pytest.raises(UnsupportedOperationError, match=Capability.VECTORS.name or ""):
-        QueryBuilder.over(Picture, [{"id": "a", "look": [1.0, 0.0]}]).nearest(look=[1, 0]).all()
+        QueryBuilder.over(Picture, [{"id": "a", "look": [1.0, 0.0]}]).similar(look=[1, 0]).all()

@@ -44,7 +44,7 @@ class OnSearch(QueryPlan, Stepwise):
         self.inner: Any = inner
         self.fresh = bool(query.options.get(FRESH))
         self.finds = _finds(query, copies.bound.schema.searchable)
-        again = self.fresh and query.nearest is not None  # the storage may have another vector by now
+        again = self.fresh and query.similar is not None  # the storage may have another vector by now
         self.score = scorer_of(query, ()) if again else None
         name = copies.search.backend_name
         super().__init__(
@@ -73,7 +73,7 @@ def _finds(query: Query, searchable: tuple[str, ...]) -> Callable[[Mapping[str, 
 
 def _ranks(query: Query) -> Capability:
     """What a side must be able to do to rank rows as a query asks; none if it does not ask for that."""
-    if query.nearest is not None:
+    if query.similar is not None:
         return Capability.VECTORS
     return Capability(0) if query.search is None else Capability.FULL_TEXT
 
@@ -163,7 +163,7 @@ class Router:
         if forced == STORAGE and not checks:
             return self._on_storage(bound, query, counts)
         plan, why = None, "it was asked for" if forced == SEARCH else "words are looked up"
-        if query.nearest is not None and forced is None:
+        if query.similar is not None and forced is None:
             why = "vectors are compared"
         if not _ranks(query) and forced is None:
             plan = self._on_storage(bound, query, counts)
@@ -219,7 +219,7 @@ class Router:
 
 
 def _told(query: Query) -> str:
-    return "search by words" if query.nearest is None else "compare vectors"
+    return "search by words" if query.similar is None else "compare vectors"
 
 
 def from_storage(query: QueryBuilder[Any]) -> QueryBuilder[Any]:

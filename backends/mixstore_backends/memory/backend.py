@@ -57,7 +57,7 @@ class _Find(QueryPlan):
     ) -> None:
         super().__init__(
             access.operation,
-            request=repr(query.where) if query.nearest is None else f"{query.where!r}, {query.nearest!r}",
+            request=repr(query.where) if query.similar is None else f"{query.where!r}, {query.similar!r}",
             pushed=query.where,
             index=access.by,
             scan=access.scan,

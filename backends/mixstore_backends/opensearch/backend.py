@@ -53,7 +53,7 @@ class OpenSearchBackend(PlannedBackend):
     refresh interval), True makes them see it at once (which costs the engine), False does not wait; reads by key always
     see it. "lazy" does not wait either, and a search of this backend first refreshes what the same backend has written.
     settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}. knn: the cluster has the
-    k-NN plugin, which is to keep graphs of vectors for `nearest(..., approximate=True)`.
+    k-NN plugin, which is to keep graphs of vectors for `similar(..., approximate=True)`.
     """
 
     backend_name = errors.NAME
@@ -256,7 +256,7 @@ class OpenSearchBackend(PlannedBackend):
         return points.point_read(bound.native, keys)
 
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
-        compiler = queries.select if query.nearest is None else vectors.nearest
+        compiler = queries.select if query.similar is None else vectors.similar
         return compiler(bound.native, query, self._abandoned)
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:

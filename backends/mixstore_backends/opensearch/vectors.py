@@ -18,7 +18,7 @@ from mixstore_backends.opensearch.native import Found
 from mixstore_backends.opensearch.queries import Asked, One, Pages, access_of, query_body, tied
 
 if TYPE_CHECKING:
-    from mixstore.nearness import Nearest
+    from mixstore.nearness import Similar
     from mixstore.query import Query
     from mixstore_backends.opensearch.compiler import Where
     from mixstore_backends.opensearch.layout import Index
@@ -60,10 +60,10 @@ class Scored(Asked):
         return super().rows([hit for hit in hits if hit["sort"][0] != NO_SCORE], before)
 
 
-def nearest(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
+def similar(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     """The plan of a query for the nearest, as many as its limit says, the nearest first."""
     where = home.compiler.where(query.where)
-    asked = query.nearest
+    asked = query.similar
     assert asked is not None
     told = access_of(home, where, query)
     if asked.approximate and home.knn and where.residual is None and query.limit is not None:
@@ -86,7 +86,7 @@ def nearest(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
     )  # fmt: skip
 
 
-def _script(asked: Nearest) -> Body:
+def _script(asked: Similar) -> Body:
     square = 0.0
     for one in asked.vector:
         square += one * one
@@ -101,7 +101,7 @@ def _by_sort(hit: Any) -> Found:
     return found
 
 
-def _by_graph(home: Index, where: Where, query: Query, asked: Nearest) -> QueryPlan:
+def _by_graph(home: Index, where: Where, query: Query, asked: Similar) -> QueryPlan:
     """The plan by the graph, whose filter applies while it is walked. mixstore sorts what it finds."""
     told: Body = {"vector": list(asked.vector), "k": query.limit, "filter": query_body(home, where, query)}
     body: Body = {"query": {"knn": {asked.field: told}}, "size": query.limit, "track_total_hits": False}
@@ -110,7 +110,7 @@ def _by_graph(home: Index, where: Where, query: Query, asked: Nearest) -> QueryP
     return One(Asked(home, body, (), row), where, index=asked.field, ordered=False, sliced=False, notes=(note,))
 
 
-def _scored_again(asked: Nearest) -> Callable[[Any], Found]:
+def _scored_again(asked: Similar) -> Callable[[Any], Found]:
     score = scores_of(asked.vector, asked.similarity)
 
     def row(hit: Any) -> Found:

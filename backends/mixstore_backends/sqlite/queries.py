@@ -178,7 +178,7 @@ def select(table: Table, compiler: Compiler, query: Query) -> Select:
     """The plan of a query."""
     where = compiler.where(query.where)
     wanted = query.search is not None and query.fields is None and fts.has_words(query.search)
-    scored = wanted or query.nearest is not None or by_score(query)
+    scored = wanted or query.similar is not None or by_score(query)
     source = _source(table, query, scored)
     condition = _condition(table, where, query, scored)
     columns = compiler.order(query.order)
@@ -219,8 +219,8 @@ class _Source(NamedTuple):
 
 def _source(table: Table, query: Query, scored: bool) -> _Source:
     """The table, by the index that is asked for; with the scores of a search if these are wanted."""
-    if query.nearest is not None:
-        return _joined(table, vectors.scores(table, query.nearest))
+    if query.similar is not None:
+        return _joined(table, vectors.scores(table, query.similar))
     if scored and query.search is not None:
         sought, name = _sought(table, query.search), quoted(fts.name_of(table))
         score = fts.score(table, query.search)

@@ -165,17 +165,17 @@ def pictures(backend):
 
 
 def test_vectors_are_compared_on_the_search_side(pictures):
-    asked = pictures.nearest(look=[1, 0], k=2)
+    asked = pictures.similar(look=[1, 0], k=2)
     assert side_of(asked) == "search"
     assert "vectors are compared" in " ".join(asked.explain().notes)
     assert ids(asked.all()) == ["a", "b"]
-    assert pictures.search("word").nearest(look=[0, 1], weight=0.9).first().id == "c"
+    assert pictures.search("word").similar(look=[0, 1], weight=0.9).first().id == "c"
 
 
 def test_fresh_compares_the_vectors_that_the_storage_has(pictures):
     pictures.get("a").update(look=[-1, 0])
     pictures.get("b").update(look=None)
-    asked = pictures.nearest(look=[1, 0], k=2)
+    asked = pictures.similar(look=[1, 0], k=2)
     assert ids(asked.all()) == ["a", "b"]
     assert [(row.id, row.meta.score) for row in asked.fresh()] == [("c", 0.5), ("a", 0.0)]
     assert asked.update(title="near") == 2
@@ -183,7 +183,7 @@ def test_fresh_compares_the_vectors_that_the_storage_has(pictures):
 
 
 def test_a_storage_that_does_not_compare_vectors_says_so(backend, pictures):
-    asked = pictures.nearest(look=[1, 0], k=1).from_storage()
+    asked = pictures.similar(look=[1, 0], k=1).from_storage()
     if Capability.VECTORS in backend.storage.capabilities:
         assert ids(asked.all()) == ["a"]
         return
@@ -192,4 +192,4 @@ def test_a_storage_that_does_not_compare_vectors_says_so(backend, pictures):
     pictures.create(id="d", look=[1, 0])
     backend.clock.forward(seconds=10)
     with pytest.raises(UnsupportedOperationError, match="is behind, and dynamodb can't compare vectors"):
-        pictures.nearest(look=[1, 0]).max_lag(timedelta(seconds=5)).all()
+        pictures.similar(look=[1, 0]).max_lag(timedelta(seconds=5)).all()

@@ -44,7 +44,7 @@ def test_exact_answers_are_sorted_by_a_script_and_the_key(field: str, similarity
         "source": SCRIPTS[similarity],
         "params": {"field": field, "vector": [1.0, 2.0], "square": square},
     }
-    assert told(backend.query(Picture).nearest(k=3, **{field: [1, 2]}).filter(stars__gt=1)) == {
+    assert told(backend.query(Picture).similar(k=3, **{field: [1, 2]}).filter(stars__gt=1)) == {
         "query": {"range": {"stars": {"gt": 1}}},
         "track_total_hits": False,
         "sort": [
@@ -57,7 +57,7 @@ def test_exact_answers_are_sorted_by_a_script_and_the_key(field: str, similarity
 
 def test_the_score_is_the_sort_value_and_what_has_none_is_not_found() -> None:
     backend, client = stubbed(found(hit("a", 0.75, "a"), hit("b", 0.5, "b"), hit("c", -1.0, "c")))
-    rows = backend.query(Picture).nearest(look=[1, 2], k=5).all()
+    rows = backend.query(Picture).similar(look=[1, 2], k=5).all()
     assert [(row.id, row.meta.score) for row in rows] == [("a", 0.75), ("b", 0.5)]
     assert len(client.sent) == 1
 
@@ -65,7 +65,7 @@ def test_the_score_is_the_sort_value_and_what_has_none_is_not_found() -> None:
 def test_a_graph_is_asked_with_the_filter_inside_and_its_rows_are_scored_again() -> None:
     answer = found(hit("b", look=[0, 1]), hit("a", look=[2, 0]))
     backend, _ = stubbed(answer, knn=True)
-    asked = backend.query(Picture).nearest(look=[1, 0], k=2, approximate=True).filter(stars=1)
+    asked = backend.query(Picture).similar(look=[1, 0], k=2, approximate=True).filter(stars=1)
     assert told(asked) == {
         "query": {"knn": {"look": {"vector": [1.0, 0.0], "k": 2, "filter": {"term": {"stars": 1}}}}},
         "size": 2,
@@ -76,17 +76,17 @@ def test_a_graph_is_asked_with_the_filter_inside_and_its_rows_are_scored_again()
 
 def test_a_graph_is_not_asked_where_it_is_not_or_mixstore_has_a_part_of_the_filter() -> None:
     plain, _ = stubbed()
-    assert "sort" in told(plain.query(Picture).nearest(look=[1, 0], approximate=True))
+    assert "sort" in told(plain.query(Picture).similar(look=[1, 0], approximate=True))
     backend, _ = stubbed(knn=True)
-    assert "sort" in told(backend.query(Picture).nearest(look=[1, 0]))
-    assert "sort" in told(backend.query(Picture).nearest(look=[1, 0], approximate=True).filter(title__regex="x"))
+    assert "sort" in told(backend.query(Picture).similar(look=[1, 0]))
+    assert "sort" in told(backend.query(Picture).similar(look=[1, 0], approximate=True).filter(title__regex="x"))
 
 
 def test_a_raw_query_is_a_filter_of_the_nearest_too() -> None:
     backend, _ = stubbed(knn=True)
     for approximate in (False, True):
         asked = raw(backend.query(Picture), {"exists": {"field": "title"}})
-        body = told(asked.nearest(look=[1, 0], approximate=approximate))
+        body = told(asked.similar(look=[1, 0], approximate=approximate))
         inner = body["query"]["knn"]["look"]["filter"] if approximate else body["query"]
         assert inner == {"bool": {"must": [{"exists": {"field": "title"}}], "filter": []}}
 
@@ -95,7 +95,7 @@ def test_words_and_a_vector_are_two_requests() -> None:
     backend, client = stubbed(
         found(hit("a", 3.5, "a"), hit("b", 2.5, "b")), found(hit("b", 0.9, "b"), hit("c", 0.5, "c"))
     )
-    rows = backend.query(Picture).search("red").nearest(look=[1, 0], k=2).all()
+    rows = backend.query(Picture).search("red").similar(look=[1, 0], k=2).all()
     assert [sent.json["size"] for sent in client.sent] == [100, 100]
     assert [(row.id, row.meta.score) for row in rows] == [("b", 0.5 / 62 + 0.5 / 61), ("a", 0.5 / 61)]
 

@@ -196,7 +196,7 @@ def test_vectors_are_compared_by_a_function_over_what_the_filter_leaves(tmp_path
         backend.initialize(Photo)
         for id, look in (("a", [1, 0]), ("b", [0, 1]), ("c", None), ("d", [1, 1])):
             backend.create(Photo, {"id": id, "look": look, "year": 2000 + (id == "d")})
-        asked = backend.query(Photo).nearest(look=[1, 0], k=2)
+        asked = backend.query(Photo).similar(look=[1, 0], k=2)
         assert [(row.id, row.meta.score) for row in asked.where(year=2000)] == [("a", 1.0), ("b", 0.5)]
         assert asked.where(year=2000).explain().index == "ix_Photo.year"
         assert asked.explain().request["parameters"] == ['{"similarity": "cosine", "vector": [1.0, 0.0]}', 2]
@@ -211,6 +211,6 @@ def test_vectors_are_compared_by_a_function_over_what_the_filter_leaves(tmp_path
 
     with mixstore.connect(f"sqlite:///{tmp_path}/photos.db") as backend:
         backend.create(Longer, {"id": "e", "look": [0, 0, 1]})
-        found = backend.query(Longer).nearest(look=[1, 0, 0], k=10)
+        found = backend.query(Longer).similar(look=[1, 0, 0], k=10)
         assert [(row.id, row.meta.score) for row in found] == [("e", 0.5)], "vectors of before have no score"
         assert found.where(id__regex=".").count() == 1

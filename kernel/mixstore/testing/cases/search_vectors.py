@@ -69,7 +69,7 @@ def told(rows: Any) -> list[tuple[Any, float]]:
 
 
 class SearchVectorCases(Conformance):
-    """`nearest()`: the nearest of the rows that the filter leaves."""
+    """`similar()`: the nearest of the rows that the filter leaves."""
 
     @pytest.fixture
     def stars(self, use: Use) -> Any:
@@ -100,11 +100,11 @@ class SearchVectorCases(Conformance):
     def test_the_nearest_come_first_with_their_scores_and_equal_ones_by_their_keys(
         self, stars: Any, asked: Any, expected: Any
     ) -> None:
-        found = told(stars.nearest(**asked))
+        found = told(stars.similar(**asked))
         assert [id for id, _ in found] == [id for id, _ in expected]
         assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-15)
-        assert told(stars.nearest(k=2, **asked)) == found[:2]
-        assert mixstore.hit_of(stars.nearest(k=1, **asked).one()).score == found[0][1]
+        assert told(stars.similar(k=2, **asked)) == found[:2]
+        assert mixstore.hit_of(stars.similar(k=1, **asked).one()).score == found[0][1]
 
     @vectors
     @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ class SearchVectorCases(Conformance):
         ],
     )
     def test_a_filter_applies_before_the_nearest_are_taken(self, stars: Any, condition: Q, expected: str) -> None:
-        assert ids(stars.nearest(way=[1, 0], k=2).where(condition).all()) == list(expected)
-        assert ids(stars.where(condition).nearest(way=[1, 0], k=2).all()) == list(expected)
-        assert stars.where(condition).nearest(way=[1, 0], k=2).count() == len(expected)
+        assert ids(stars.similar(way=[1, 0], k=2).where(condition).all()) == list(expected)
+        assert ids(stars.where(condition).similar(way=[1, 0], k=2).all()) == list(expected)
+        assert stars.where(condition).similar(way=[1, 0], k=2).count() == len(expected)
 
     @vectors
     def test_what_else_a_query_says_is_about_the_nearest(self, stars: Any) -> None:
-        asked = stars.nearest(way=[1, 0], k=3)
+        asked = stars.similar(way=[1, 0], k=3)
         assert ids(asked.order_by("-name").all()) == list("cab")
         assert ids(asked.order_by("score").all()) == list("cba")
         assert ids(asked.order_by("shelf", "-score").limit(2).all()) == list("ab")
@@ -137,7 +137,7 @@ class SearchVectorCases(Conformance):
         assert (asked.first().id, asked.last().id) == ("a", "c")
         assert (asked.order_by("-id").first().id, asked.order_by("-id").last().id) == ("c", "a")
         assert asked.exists() is True
-        assert stars.where(id="d").nearest(way=[1, 0]).exists() is False
+        assert stars.where(id="d").similar(way=[1, 0]).exists() is False
         assert asked.select("id", "shelf").all() == [
             {"id": "a", "shelf": 1},
             {"id": "b", "shelf": 1},
@@ -149,11 +149,11 @@ class SearchVectorCases(Conformance):
     @vectors
     @pytest.mark.parametrize("order", [(), ("-score",), ("score",), ("-shelf",), ("shelf", "-score")])
     def test_pages_of_the_nearest_are_those_of_all_of_them(self, stars: Any, order: tuple[str, ...]) -> None:
-        asked = stars.nearest(traits=[1, 1, 0], k=4).order_by(*order)
+        asked = stars.similar(traits=[1, 1, 0], k=4).order_by(*order)
         assert paged(asked, 1) == paged(asked, 3) == ids(asked.all())
         cursor = asked.limit(1).paginate().cursor
         with pytest.raises(mixstore.InvalidCursorError):
-            stars.nearest(traits=[1, 1, 1], k=4).order_by(*order).limit(1).cursor(cursor).paginate()
+            stars.similar(traits=[1, 1, 1], k=4).order_by(*order).limit(1).cursor(cursor).paginate()
 
     @vectors
     def test_vectors_are_stored_as_they_are_and_changes_are_seen(self, stars: Any) -> None:
@@ -161,34 +161,34 @@ class SearchVectorCases(Conformance):
         assert (row.way, row.spot, row.traits) == ([3.0, 4.0], (3.0, 4.0), [-1.0, 0.0, 1.0])
         row.way = [-0.1, 0.01]
         row.save()
-        assert ids(stars.nearest(way=[-1, 0], k=2).all()) == ["e", "b"]
+        assert ids(stars.similar(way=[-1, 0], k=2).all()) == ["e", "b"]
         row.update(way=None)
-        assert ids(stars.nearest(way=[-1, 0], k=2).all()) == ["e", "c"]
+        assert ids(stars.similar(way=[-1, 0], k=2).all()) == ["e", "c"]
         stars.get("e").delete()
-        assert ids(stars.nearest(way=[-1, 0], k=2).all()) == ["c", "a"]
+        assert ids(stars.similar(way=[-1, 0], k=2).all()) == ["c", "a"]
 
     @vectors
     def test_writes_by_query_reach_the_nearest_only(self, stars: Any) -> None:
-        assert stars.nearest(way=[1, 0], k=2).update(shelf=9) == 2
+        assert stars.similar(way=[1, 0], k=2).update(shelf=9) == 2
         assert ids(stars.where(shelf=9).order_by("id").all()) == list("ab")
-        assert stars.nearest(way=[1, 0], k=1).where(shelf__lt=9).delete() == 1
+        assert stars.similar(way=[1, 0], k=1).where(shelf__lt=9).delete() == 1
         assert ids(stars.where().order_by("id").all()) == list("abde")
-        with pytest.raises(QueryError, match="nearest"):
-            stars.nearest(way=[1, 0]).update_one(stars.get("a"), shelf=1)
+        with pytest.raises(QueryError, match="similar"):
+            stars.similar(way=[1, 0]).update_one(stars.get("a"), shelf=1)
 
     @needs(Capability.VECTORS, EXTENSIONS)
     def test_rows_that_are_hidden_are_not_among_the_nearest(self, use: Use) -> None:
         use(Spark)
         Spark.batch_create([{"id": str(n), "way": [1, n]} for n in range(4)])
         Spark.get("0").delete()
-        asked = Spark.nearest(way=[1, 0], k=2)
+        asked = Spark.similar(way=[1, 0], k=2)
         assert ids(asked.all()) == ["1", "2"]
         assert ids(asked.include_hidden().all()) == ["0", "1"]
 
     @vectors
     @awaited
     async def test_the_nearest_can_be_awaited(self, stars: Any) -> None:
-        asked = stars.nearest(way=[1, 0], k=2)
+        asked = stars.similar(way=[1, 0], k=2)
         assert ids(await asked.aall()) == list("ab")
         assert await asked.acount() == 2
         assert [row.id async for row in asked] == list("ab")
@@ -197,7 +197,7 @@ class SearchVectorCases(Conformance):
     def test_approximate_answers_are_rows_of_the_filter_with_exact_scores(self, stars: Any) -> None:
         """Of so few rows an index finds all."""
         for asked in ({"way": [1, 0.5]}, {"spot": [1, 1]}, {"traits": [1, 1, 1]}):
-            exact, near = stars.nearest(**asked), stars.nearest(approximate=True, **asked)
+            exact, near = stars.similar(**asked), stars.similar(approximate=True, **asked)
             assert told(near) == told(exact)
             assert told(near.where(shelf__lt=3)) == told(exact.where(shelf__lt=3))
             assert told(near.where(name__regex="dw")) == told(exact.where(name__regex="dw"))
@@ -219,7 +219,7 @@ class SearchVectorCases(Conformance):
         reference.batch_create(Star, rows)
         questions: list[dict[str, Any]] = [{"spot": asked}, {"traits": [*asked, -1.0]}, {"way": [asked[0], 0.5]}]
         for vector in questions:
-            assert told(Star.nearest(k=k, **vector)) == told(reference.query(Star).nearest(k=k, **vector)), vector
+            assert told(Star.similar(k=k, **vector)) == told(reference.query(Star).similar(k=k, **vector)), vector
 
     # -- words and a vector -------------------------------------------------------------------------------------------
 
@@ -228,22 +228,22 @@ class SearchVectorCases(Conformance):
     def test_words_and_a_vector_make_one_list_by_the_ranks_in_both(self, stars: Any, weight: float | None) -> None:
         part = 0.5 if weight is None else weight
         by_words = ids(stars.search("red").order_by("-score").all())
-        by_vector = ids(stars.nearest(way=[-1, 1], k=100).all())
+        by_vector = ids(stars.similar(way=[-1, 1], k=100).all())
         scores: dict[str, float] = {}
         for of_one, ranked in ((1 - part, by_words), (part, by_vector)):
             for rank, id in enumerate(ranked, 1):
                 scores[id] = scores.get(id, 0) + of_one / (60 + rank)
         expected = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
         assert {id for id, _ in expected} == set("abcde")
-        asked = stars.search("red").nearest(way=[-1, 1], weight=weight)
+        asked = stars.search("red").similar(way=[-1, 1], weight=weight)
         found = told(asked)
         assert [id for id, _ in found] == [id for id, _ in expected]
         assert [score for _, score in found] == pytest.approx([score for _, score in expected])
-        assert told(stars.where().nearest(way=[-1, 1], k=3, weight=weight).search("red")) == found[:3]
+        assert told(stars.where().similar(way=[-1, 1], k=3, weight=weight).search("red")) == found[:3]
 
     @hybrid
     def test_filters_pages_and_orders_go_with_both(self, stars: Any) -> None:
-        asked = stars.search("red").nearest(way=[-1, 1], k=4)
+        asked = stars.search("red").similar(way=[-1, 1], k=4)
         assert set(ids(asked.where(shelf=2).all())) == {"c", "d"}
         assert paged(asked, 3) == ids(asked.all())
         assert ids(asked.order_by("-id").all()) == sorted(ids(asked.all()), reverse=True)
@@ -254,16 +254,16 @@ class SearchVectorCases(Conformance):
 
     @hybrid
     def test_explain_tells_what_both_lists_are_asked(self, stars: Any) -> None:
-        told = stars.search("red").nearest(way=[1, 0]).explain()
+        told = stars.search("red").similar(way=[1, 0]).explain()
         assert set(told.request) == {"words", "vector"}
         assert told.request["words"] != told.request["vector"]
         assert "by the ranks of rows" in str(told)
-        assert "10 nearest" in str(stars.nearest(way=[1, 0]).explain())
+        assert "10 nearest" in str(stars.similar(way=[1, 0]).explain())
 
     @vectors
     def test_a_weight_is_beside_words(self, stars: Any) -> None:
         with pytest.raises(QueryError, match="beside words, and this query has none"):
-            stars.nearest(way=[1, 0], weight=0.5).all()
+            stars.similar(way=[1, 0], weight=0.5).all()
 
     # -- what is refused ----------------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class SearchVectorCases(Conformance):
     )
     def test_what_makes_no_sense_is_refused_when_it_is_written(self, asked: Any, problem: str) -> None:
         with pytest.raises(QueryError, match=problem):
-            Star.nearest(**asked)
+            Star.similar(**asked)
 
     @pytest.mark.parametrize(
         ("values", "field"),
@@ -334,7 +334,7 @@ class SearchVectorCases(Conformance):
         use(Star)
         Star.create(id="a", way=[1, 2])
         with pytest.raises(UnsupportedOperationError, match="vectors") as caught:
-            EVERY_END[end](Star.nearest(way=[1, 0]))
+            EVERY_END[end](Star.similar(way=[1, 0]))
         assert caught.value.backend == backend.backend_name
         assert "VECTORS" in str(caught.value)
         assert Star.count() == 1
