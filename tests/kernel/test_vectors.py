@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import pydantic
 import pytest
 
-from mixstore import Capability, Field, Model, Similar, QueryBuilder, SchemaError, UnsupportedOperationError, Vector
+from mixstore import Capability, Field, Model, QueryBuilder, SchemaError, Similar, UnsupportedOperationError, Vector
 from mixstore.schema import schema_of
 from mixstore.vectors import scores_of
 
