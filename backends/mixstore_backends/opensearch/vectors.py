@@ -28,12 +28,14 @@ NO_SCORE = -1.0
 """The score of a document without a vector, in the script; all others are 0 or more."""
 
 _EACH = """
-def stored = params._source[params.field];
-if (!(stored instanceof List) || stored.size() != params.vector.size()) { return -1.0 }
+def kept = params._source[params.field];
+List asked = params.vector;
+if (!(kept instanceof List) || kept.size() != asked.size()) { return -1.0 }
+List stored = kept;
 double product = 0.0; double square = 0.0;
-for (int i = 0; i < stored.size(); i++) {
-  double own = ((Number) params.vector[i]).doubleValue();
-  double other = ((Number) stored[i]).doubleValue();
+for (int i = 0; i < asked.size(); i++) {
+  double own = ((Number) asked.get(i)).doubleValue();
+  double other = ((Number) stored.get(i)).doubleValue();
 """.strip()
 SCRIPTS = {
     "cosine": f"""{_EACH}
