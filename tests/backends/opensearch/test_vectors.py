@@ -91,13 +91,13 @@ def test_a_raw_query_is_a_filter_of_the_nearest_too() -> None:
         assert inner == {"bool": {"must": [{"exists": {"field": "title"}}], "filter": []}}
 
 
-def test_words_and_a_vector_are_two_requests() -> None:
-    backend, client = stubbed(
-        found(hit("a", 3.5, "a"), hit("b", 2.5, "b")), found(hit("b", 0.9, "b"), hit("c", 0.5, "c"))
-    )
-    rows = backend.query(Picture).search("red").similar(look=[1, 0], k=2).all()
+def test_words_and_a_vector_are_two_requests_and_highlights_stay() -> None:
+    by_words = found({**hit("a", 3.5, "a"), "highlight": {"title": ["<em>red</em>"]}}, hit("b", 2.5, "b"))
+    backend, client = stubbed(by_words, found(hit("b", 0.9, "b"), hit("c", 0.5, "c")))
+    rows = backend.query(Picture).search("red", highlight=True).similar(look=[1, 0], k=2).all()
     assert [sent.json["size"] for sent in client.sent] == [100, 100]
     assert [(row.id, row.meta.score) for row in rows] == [("b", 0.5 / 62 + 0.5 / 61), ("a", 0.5 / 61)]
+    assert [row.meta.highlights for row in rows] == [{}, {"title": ["<em>red</em>"]}]
 
 
 def test_vectors_are_kept_and_have_graphs_only_where_the_plugin_is_told_of() -> None:
