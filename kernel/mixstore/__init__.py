@@ -72,6 +72,7 @@ from mixstore.lookups import Lookup
 from mixstore.mixin import Declaration, Mixin, query_method
 from mixstore.model import Model, astore_values, place_of, store_values
 from mixstore.moving import Moved, Verified, copy, export_lines, import_lines, verify
+from mixstore.nearness import Similar
 from mixstore.planned import Plan, PlannedBackend, QueryPlan, Removed, Rows
 from mixstore.query import Explanation, Page, Query
 from mixstore.reads import ScanWarning
@@ -79,6 +80,7 @@ from mixstore.registry import registry
 from mixstore.schema import FieldSpec, ModelSchema, schema_of
 from mixstore.search import Hit, Search, hit_of
 from mixstore.types import FieldType
+from mixstore.vectors import Vector
 from mixstore.write import OK, REMOVE, SKIPPED, Add, Condition, Outcome, SideWrite, Write, WriteChange, WriteContext
 
 if TYPE_CHECKING:
@@ -161,6 +163,7 @@ __all__ = [
     "Search",
     "SettingsError",
     "SideWrite",
+    "Similar",
     "Stats",
     "Summary",
     "TRUE",
@@ -169,6 +172,7 @@ __all__ = [
     "TransactionError",
     "UnsupportedOperationError",
     "ValidationError",
+    "Vector",
     "Verified",
     "VersionConflictError",
     "Write",

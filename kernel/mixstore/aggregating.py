@@ -69,7 +69,7 @@ def _native(bound: Bound, query: Query, asked: Mapping[str, Asked]) -> QueryPlan
 
 
 def _sliced(query: Query) -> bool:
-    return query.limit is not None or query.offset > 0 or query.cursor is not None
+    return query.similar is not None or query.limit is not None or query.offset > 0 or query.cursor is not None
 
 
 def _of_needed(query: Query, asked: Mapping[str, Asked]) -> Query:

@@ -15,6 +15,7 @@ import pydantic
 from pydantic.fields import FieldInfo
 
 from mixstore.errors import SchemaError
+from mixstore.vectors import Vector
 
 _BUILTIN = (bool, str, int, float, Decimal, bytes, datetime, date, time, timedelta, UUID)
 _SUBCLASSED = (str, int, float, Decimal, bytes)
@@ -126,7 +127,9 @@ def discriminator_of(metadata: Iterable[Any]) -> Any:
 def _is_constraint(entry: Any) -> bool:
     if type(entry).__name__ in _CONSTRAINTS and type(entry).__module__.startswith("pydantic"):
         return True
-    return any(base.__module__.partition(".")[0] == "annotated_types" for base in type(entry).__mro__)
+    return isinstance(entry, Vector) or any(
+        base.__module__.partition(".")[0] == "annotated_types" for base in type(entry).__mro__
+    )
 
 
 def _flat(metadata: Iterable[Any]) -> Iterable[Any]:

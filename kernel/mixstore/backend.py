@@ -55,6 +55,8 @@ class Capability(enum.Flag):
     """`like(row)` finds rows whose words are those of another."""
     HIGHLIGHTS = enum.auto()
     """`search(text, highlight=True)` tells the parts of the text that were found."""
+    VECTORS = enum.auto()
+    """`similar()` over fields of vectors: exactly the nearest of the rows that the filter leaves, with their scores."""
     SECONDARY_INDEXES = enum.auto()
     """Equality on the partition of an index that `Meta.indexes` declares doesn't scan."""
     EXTERNAL_VERSIONS = enum.auto()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mixstore import aggregating, bulk, conditions, expressions, lookups, pages, reads, suggesting
@@ -11,6 +11,7 @@ from mixstore.chain import PHYSICAL
 from mixstore.errors import ConfigurationError, QueryError, nearest
 from mixstore.expressions import Expr
 from mixstore.indexes import check_named
+from mixstore.nearness import sought
 from mixstore.query import Explanation, Page, Query
 from mixstore.schema import schema_of
 from mixstore.search import Fields, likeness, order_by_score, searched
@@ -121,8 +122,8 @@ class QueryBuilder(Generic[M]):
 
         The best that a search finds come first by `-score`; where the model has a field of that name, by `-_score`.
         """
-        schema, search = schema_of(self.query.model), self.query.search
-        found = [order_by_score(schema, search, name) or lookups.parse_order(schema, name) for name in names]
+        schema = schema_of(self.query.model)
+        found = [order_by_score(schema, self.query, name) or lookups.parse_order(schema, name) for name in names]
         return self._with(order=tuple(found))
 
     def limit(self, count: int | None, /) -> Self:
@@ -174,6 +175,17 @@ class QueryBuilder(Generic[M]):
         """Rows that have many of the rarer words of this one, in these fields; not the row itself."""
         search, others = likeness(schema_of(self.query.model), row, fields)
         return self._with(search=search, where=expressions.conjunction(self.query.where, others))
+
+    def similar(
+        self, /, *, k: int = 10, weight: float | None = None, approximate: bool = False, **vector: Sequence[float]
+    ) -> Self:
+        """The `k` rows whose vectors are nearest to one, the nearest first: `similar(embedding=[...], k=20)`.
+
+        The filter applies first. After `search()` or `like()`, the best of both: each list counts by its ranks, that of
+        the vector for `weight` (0.5) of 1. approximate: an index of the engine may answer, which may miss some.
+        QueryError for what is no vector of that field.
+        """
+        return self._with(similar=sought(schema_of(self.query.model), vector, k, weight, approximate))
 
     def using(self, name: str | None, /) -> Self:
         """Rows that are in this index, found by it: those that lack no part of its key. None: any way will do."""

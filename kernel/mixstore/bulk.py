@@ -41,6 +41,8 @@ def update_one(bound: Bound, query: Query, instance: Any, changes: dict[str, Any
     _check_names(bound, changes)
     if _sliced(query) or query.fields is not None:
         raise QueryError("update_one() has a row: no limit, offset, cursor or select()", model=bound.model)
+    if query.similar is not None:
+        raise QueryError("update_one() has a row: no similar()", model=bound.model)
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
     found = yield from _still_there(bound, query, key)
@@ -81,7 +83,8 @@ def _of_all(bound: Bound, query: Query) -> QueryPlan | None:
     chain, hooks = bound.chain, bound.schema.hooks
     told = any(hooks[event] for event in ("before_delete", "after_delete", "after_load"))
     seen = told or chain.sees_deletes or chain.operation("delete", query.options) != "delete"
-    if seen or _sliced(query) or query.search is not None or bound.transaction() is not None:
+    ranked = query.search is not None or query.similar is not None
+    if seen or ranked or _sliced(query) or bound.transaction() is not None:
         return None
     finished, kept = as_asked(bound, query.replace(order=(), options={**query.options, TO_WRITE: True}))
     plan: QueryPlan | None = bound.engine.compile_delete_all(bound, finished) if kept == TRUE else None
@@ -119,8 +122,10 @@ def _write_all(bound: Bound, query: Query, changes: dict[str, Any] | None, writt
     """One row after the other; `written` is how many were before. Returns how many are in the end."""
     _check_whole_rows(bound, query)
     query = query.replace(options={**query.options, TO_WRITE: True})
-    sliced = _sliced(query)
+    sliced = query.similar is not None or _sliced(query)
     asked = by_key(bound, query) if sliced else query.replace(order=())
+    if query.similar is not None:  # what was the nearest is written as long as the filter finds it
+        query = query.replace(search=None, similar=None)
     state = None
     try:
         while True:

@@ -201,6 +201,7 @@ def _inactive_hints(schema: ModelSchema, backend: Backend) -> list[Entry]:
     for option, capability, names in (
         ("index", Capability.INDEXES, schema.indexed),
         ("searchable", Capability.FULL_TEXT, schema.searchable),
+        ("vector", Capability.VECTORS, tuple(schema.vectors)),
         ("indexes", Capability.SECONDARY_INDEXES, tuple(schema.indexes)),
     ):
         if names and capability not in backend.capabilities:

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
-from mixstore import hooks
+from mixstore import hooks, types, vectors
 from mixstore.annotations import alias_value
 from mixstore.errors import SchemaError, nearest
 from mixstore.fields import KERNEL_OPTIONS, PYDANTIC_PARAMETERS, FieldOptions, merged_options
@@ -149,7 +149,20 @@ def _field_options(model: type, name: str, info: Any, declared: Declared) -> dic
         if not isinstance(value, known[option]):
             told = getattr(known[option], "__name__", str(known[option]))
             raise SchemaError(f"{where}: Field option {option!r} must be {told}, not {type(value).__name__}")
+    if "vector" in options:
+        _check_vector(model, name, info, options["vector"])
     return options
+
+
+def _check_vector(model: type[Any], name: str, info: Any, vector: vectors.Vector) -> None:
+    """A field of vectors is one that `similar()` can name, says itself what pydantic checks, and holds vectors."""
+    where = f"{model.__name__}.{name}"
+    if name in vectors.ARGUMENTS:
+        raise SchemaError(f"{where}: a field of vectors can't be called {name!r}, which is an argument of similar()")
+    if vector not in info.metadata:
+        raise SchemaError(f"{where} redefines a field of vectors", hint=f"say it again: Field(vector={vector})")
+    if model.__pydantic_complete__:  # otherwise the class is looked at again when it is used
+        vectors.check_declared(where, vector, types.describe(types.annotated(info), where))
 
 
 def _missing(part: str, name: str) -> str | None:

@@ -10,10 +10,17 @@ import pydantic
 from pydantic.fields import FieldInfo
 
 from mixstore.errors import SchemaError
+from mixstore.vectors import Vector
 
-KERNEL_OPTIONS: Mapping[str, type] = {"primary_key": bool, "unique": bool, "index": bool, "searchable": bool}
+KERNEL_OPTIONS: Mapping[str, type] = {
+    "primary_key": bool,
+    "unique": bool,
+    "index": bool,
+    "searchable": bool,
+    "vector": Vector,
+}
 """The options that the kernel itself claims. On a backend that can't serve it, `unique` is refused when a model is
-bound; `index` and `searchable` are hints."""
+bound; `index`, `searchable` and `vector` are hints."""
 
 PYDANTIC_PARAMETERS = frozenset(inspect.signature(pydantic.Field).parameters) - {"extra"}
 
@@ -44,6 +51,7 @@ def Field(
     unique: bool | None = None,
     index: bool | None = None,
     searchable: bool | None = None,
+    vector: Vector | None = None,
     **options: Any,
 ) -> Any:
     """A model field: everything that `pydantic.Field` takes, and the options of the store.
@@ -53,6 +61,7 @@ def Field(
         unique: no two rows share a value; None is no value.
         index: equality and ranges on this field should not scan.
         searchable: the field takes part in full-text search.
+        vector: the field holds vectors, whose nearest `similar()` finds.
         options: pydantic's arguments, or options that a mixin declares (`encrypted=True`). One that nobody
             claims is an error when the class is defined.
     """
@@ -63,6 +72,7 @@ def Field(
             ("unique", unique),
             ("index", index),
             ("searchable", searchable),
+            ("vector", vector),
         )
         if value is not None
     }
@@ -75,6 +85,8 @@ def Field(
     info: FieldInfo = pydantic.Field(**pydantics)
     if stored:
         info.metadata.append(FieldOptions(stored))
+    if isinstance(vector, Vector):
+        info.metadata.append(vector)  # by which pydantic checks values
     return info
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
@@ -189,6 +189,13 @@ class Model(BaseModel, metaclass=ModelMeta):
         """A full-text query over the searchable fields: see `QueryBuilder.search`."""
         asked = {"fuzzy": fuzzy, "phrase": phrase, "prefix": prefix, "simple": simple}
         return QueryBuilder.on(cls).search(text, fields=fields, highlight=highlight, **asked)
+
+    @classmethod
+    def similar(
+        cls, /, *, k: int = 10, weight: float | None = None, approximate: bool = False, **vector: Sequence[float]
+    ) -> QueryBuilder[Self]:
+        """The rows whose vectors are nearest to one: see `QueryBuilder.similar`."""
+        return QueryBuilder.on(cls).similar(k=k, weight=weight, approximate=approximate, **vector)
 
     @classmethod
     def all(cls) -> list[Self]:

@@ -73,7 +73,7 @@ def walk(bound: Bound, query: Query, state: Any) -> Steps:
 
 def walk_rows(bound: Bound, query: Query, state: Any) -> Steps:
     """As `walk`, with rows in the engine's form."""
-    if Capability.ORDERED in bound.backend.capabilities:
+    if Capability.ORDERED in bound.backend.capabilities or query.similar is not None:
         return (yield from stream_rows(bound, query, state))
     plan, matches = unordered(bound, query) if state is None else state
     answer = yield plan

@@ -26,7 +26,8 @@ def _shape(bound: Bound, query: Query, order: tuple[Order, ...]) -> str:
     """What a cursor is bound to: the user's question, without where it is in it."""
     options = sorted((name, repr(value)) for name, value in query.options.items() if name != TO_WRITE)
     using = "" if query.index is None else f"|{query.index}"
-    return f"{bound.schema.entity}|{query.where!r}|{order!r}|{query.search!r}|{options!r}{using}"
+    near = "" if query.similar is None else f"|{query.similar!r}"
+    return f"{bound.schema.entity}|{query.where!r}|{order!r}|{query.search!r}|{options!r}{using}{near}"
 
 
 def _codecs(bound: Bound, order: tuple[Order, ...]) -> list[Codec]:

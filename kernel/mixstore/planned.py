@@ -188,8 +188,12 @@ class PlannedBackend(Backend):
         return None
 
     def row_hit(self, row: Any) -> Hit | None:
-        """What a search told of a row that it found; None for a row that none found. FULL_TEXT needs it."""
+        """What a search told of a row that it found; None for a row that none found. FULL_TEXT and VECTORS need it."""
         return None
+
+    def row_with_hit(self, row: Any, hit: Hit) -> Any:
+        """The row, which a search found, with this as its `row_hit`: what several searches together tell of it."""
+        raise NotImplementedError(f"{type(self).__name__} declares VECTORS and has no row_with_hit()")
 
     # -- the public contract, once for all ----------------------------------------------------------------------------
 

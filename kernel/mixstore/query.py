@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from mixstore.expressions import TRUE, Expr, Order
+from mixstore.nearness import Similar
 from mixstore.search import Search
 
 T = TypeVar("T")
@@ -16,7 +17,8 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One question about one model. `fields` are those that `select()` asks for; None means instances.
 
-    `index` is the one that `using()` names: only rows in it are asked for.
+    `index` is the one that `using()` names: only rows in it are asked for. With `similar` a backend is asked for rows
+    by how near they are, and never for words as well.
     """
 
     model: type[Any]
@@ -29,6 +31,7 @@ class Query(NamedTuple):
     search: Search | None = None
     options: Mapping[str, Any] = MappingProxyType({})
     index: str | None = None  # type: ignore[assignment]  # a question is not searched as a tuple
+    similar: Similar | None = None
 
     def replace(self, **changes: Any) -> Query:
         """The same question with other parts: `query.replace(limit=10)`."""

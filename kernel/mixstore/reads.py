@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from mixstore import nearness
 from mixstore.backend import Capability
 from mixstore.chain import AS_IT_IS
 from mixstore.errors import MultipleResultsError, NotFoundError, QueryError
@@ -64,20 +65,14 @@ def as_asked(bound: Bound, query: Query) -> tuple[Query, Expr]:
     in_index = TRUE if used is None else used.present
     where = conjunction(query.where, in_index, bound.chain.visibility(query.options))
     if query.cursor is not None:
-        if query.offset:
-            raise QueryError("offset and cursor can't go together", model=bound.model, hint="a cursor knows its place")
-        query = query.replace(order=with_key(bound, query.order), cursor=None)
-        where = conjunction(where, After(query.order, place_at(bound, asked, query.order)))
+        query = query.replace(order=with_key(bound, query.order))
+        where = conjunction(where, _after_cursor(bound, asked, query.order))
+        query = query.replace(cursor=None)
     elif query.order:
         query = query.replace(order=with_key(bound, query.order))
     where = substitute(where, {"now": bound.backend.clock()})
     opaque = bound.chain.opaque
-    for order in query.order if opaque else ():
-        if order.path[0] in opaque:
-            raise QueryError(
-                f"{bound.schema.name}.{order.path[0]} is stored opaque and can't be ordered by",
-                model=bound.model,
-            )
+    _check_order(bound, query.order)
     computed = used is not None and used.shape is None
     kept = [in_index] if computed else []
     for term in terms(where) if opaque else ():
@@ -94,6 +89,22 @@ def as_asked(bound: Bound, query: Query) -> tuple[Query, Expr]:
     return query.replace(where=where), conjunction(*kept) if kept else TRUE
 
 
+def _after_cursor(bound: Bound, asked: Query, order: tuple[Order, ...]) -> After:
+    """The rows after the place that the cursor of a query names, in an order."""
+    if asked.offset:
+        raise QueryError("offset and cursor can't go together", model=bound.model, hint="a cursor knows its place")
+    return After(order, place_at(bound, asked, order))
+
+
+def _check_order(bound: Bound, order: tuple[Order, ...]) -> None:
+    for one in order if bound.chain.opaque else ():
+        if one.path[0] in bound.chain.opaque:
+            raise QueryError(
+                f"{bound.schema.name}.{one.path[0]} is stored opaque and can't be ordered by",
+                model=bound.model,
+            )
+
+
 def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
     """The order with the key as tie-breaker."""
     named = {one.path for one in order}
@@ -102,6 +113,26 @@ def with_key(bound: Bound, order: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def rows_of(bound: Bound, query: Query) -> Steps:
     """The rows of a query, in the engine's form."""
+    return (yield from (_rows_of if query.similar is None else _nearest_of)(bound, query))
+
+
+def _nearest_of(bound: Bound, query: Query) -> Steps:
+    """The nearest that a query asks for, in its order: each ranked list is asked for, the rest is done here."""
+    asked = nearness.check_able(bound, query)
+    order = with_key(bound, query.order or nearness.BEST_FIRST)
+    _check_order(bound, order)
+    places = nearness.places_in(query)
+    if query.cursor is not None:
+        places = conjunction(places, _after_cursor(bound, query, order))
+    ranked = []
+    for one in nearness.lists(query, asked):
+        rows = yield from _rows_of(bound, one)
+        ranked.append([(told(bound, row, scored=True), row) for row in rows])
+    found = ranked[0] if len(ranked) == 1 else nearness.fused(bound, asked, *ranked)
+    return nearness.arranged(bound, query, order, places, found)
+
+
+def _rows_of(bound: Bound, query: Query) -> Steps:
     finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return []
@@ -209,7 +240,10 @@ def fetch(bound: Bound, query: Query) -> Steps:
 
 
 def by_key(bound: Bound, query: Query) -> Query:
-    return query if query.order else query.replace(order=bound.schema.key_order)
+    """The query in the order that it has where nobody asked for one: the nearest come first, others by the key."""
+    if query.order:
+        return query
+    return query.replace(order=bound.schema.key_order if query.similar is None else nearness.BEST_FIRST)
 
 
 def first(bound: Bound, query: Query) -> Steps:
@@ -255,6 +289,8 @@ def one(bound: Bound, query: Query) -> Steps:
 
 def count(bound: Bound, query: Query) -> Steps:
     """How many rows `fetch` would return."""
+    if query.similar is not None:
+        return len((yield from rows_of(bound, query)))
     finished, kept = as_asked(bound, query)
     if finished.limit == 0:
         return 0
@@ -307,6 +343,13 @@ def _index_notes(bound: Bound, name: str | None) -> list[str]:
 def explain(bound: Bound, query: Query) -> Steps:
     """The plan of a query, without executing it."""
     yield from ()
+    if query.similar is None:
+        return _explained(bound, query)
+    asked = nearness.check_able(bound, query)
+    return nearness.explained(asked, [_explained(bound, one) for one in nearness.lists(query, asked)])
+
+
+def _explained(bound: Bound, query: Query) -> Explanation:
     finished, kept = as_asked(bound, query)
     if kept == TRUE:
         plan = bound.engine.compile_query(bound, finished)

@@ -22,6 +22,7 @@ from mixstore.keymaking import by_methods, by_templates
 from mixstore.keyranges import KeyShape
 from mixstore.keys import Key, marked_keys
 from mixstore.narrowing import check_redefined
+from mixstore.vectors import Vector
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -106,6 +107,9 @@ class ModelSchema:
         self.unique = tuple(name for name, spec in self.fields.items() if spec.option("unique"))
         self.indexed = tuple(name for name, spec in self.fields.items() if spec.option("index"))
         self.searchable = tuple(name for name, spec in self.fields.items() if spec.option("searchable"))
+        self.vectors: Mapping[str, Vector] = {
+            name: spec.option("vector") for name, spec in self.fields.items() if spec.option("vector")
+        }
         self.loose = frozenset(name for name, spec in self.fields.items() if _is_loose(spec.type))
         """Fields in which values that are equal may be of different types, such as 1 and True."""
         self._check_options()

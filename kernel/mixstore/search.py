@@ -123,15 +123,15 @@ def check_able(bound: Bound, search: Search) -> None:
             )
 
 
-def order_by_score(schema: ModelSchema, search: Search | None, name: str) -> Order | None:
+def order_by_score(schema: ModelSchema, query: Query, name: str) -> Order | None:
     """The order by the score, if the name asks for that: `score`, where it is no field, or always `_score`.
 
-    QueryError if there is no search.
+    QueryError if nothing is searched for.
     """
     plain = name.removeprefix("-") if isinstance(name, str) else ""
     if plain != SCORE[0] and (plain != "score" or "score" in schema.fields):
         return None
-    if search is None:
+    if query.search is None and query.similar is None:
         raise QueryError(
             f"only a search has a score to order by, and {schema.name} has no field {plain!r}",
             hint=f"{schema.name}.search(text).order_by({name!r})",
@@ -141,7 +141,7 @@ def order_by_score(schema: ModelSchema, search: Search | None, name: str) -> Ord
 
 def by_score(query: Query) -> bool:
     """Whether the answer to a query depends on scores: by its order, or by the place after which it begins."""
-    if query.search is None:
+    if query.search is None and query.similar is None:
         return False
     return ordered_by_score(query.order) or any(
         isinstance(term, After) and ordered_by_score(term.order) for term in terms(query.where)

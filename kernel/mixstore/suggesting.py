@@ -47,7 +47,8 @@ def complete(bound: Bound, query: Query, search: Search, size: int) -> Steps:
 def _words_found(bound: Bound, query: Query, search: Search) -> Steps:
     """The words of each row that the search finds."""
     best = (Order(SCORE, descending=True),)
-    asked = query.replace(search=search, order=best, limit=MOST_ROWS, offset=0, cursor=None, fields=None)
+    whole = query.replace(offset=0, cursor=None, fields=None, similar=None)
+    asked = whole.replace(search=search, order=best, limit=MOST_ROWS)
     rows = yield from rows_of(bound, asked)
     fields = search.fields or bound.schema.searchable
     return [_words_of(bound.values_from_row(row), fields) for row in rows]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.backends.conftest import registry
-from tests.engines.engines import DYNOXIDE, OPENSEARCH, Engine, Server, running
+from tests.engines.engines import DYNOXIDE, OPENSEARCH, OPENSEARCH_KNN, Engine, Server, running
 from tests.engines.on_dynoxide import ADDRESS, Dynoxide, client_at
 
 __all__ = ["registry"]
@@ -42,6 +42,12 @@ def dynoxide() -> Iterator[Server]:
 def opensearch() -> Iterator[Server]:
     """An OpenSearch node."""
     yield from started(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def opensearch_knn() -> Iterator[Server]:
+    """An OpenSearch node with the k-NN plugin."""
+    yield from started(OPENSEARCH_KNN)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,7 +100,10 @@ class Dynoxide:
 
 @dataclass(frozen=True)
 class OpenSearch:
-    """One node of OpenSearch with the modules that mixstore needs, as jars from Maven Central. It wants a JDK."""
+    """One node of OpenSearch with the modules that mixstore needs, as jars from Maven Central. It wants a JDK.
+
+    knn: with the k-NN plugin, whose graphs are Lucene's: its native libraries are not there.
+    """
 
     name: str = "opensearch"
     version: str = "2.19.1"
@@ -111,6 +115,7 @@ class OpenSearch:
         "org.opensearch.analysis.common.CommonAnalysisPlugin",
         "org.opensearch.index.mapper.MapperExtrasPlugin",
     )
+    knn: bool = False
 
     def missing(self) -> str | None:
         """Why it can't run here; None if it can."""
@@ -129,7 +134,7 @@ class OpenSearch:
 
     @property
     def _stamp(self) -> Path:
-        return self.folder / "installed"
+        return self.folder / "installed-with-knn"
 
     def install(self) -> None:
         """Download its jars and compile what starts a node, unless this version is there."""
@@ -140,6 +145,10 @@ class OpenSearch:
         classes.mkdir(parents=True, exist_ok=True)
         pom = source / "pom.xml"
         _call("mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={lib}")
+        for plugin in lib.glob("opensearch-knn-*.zip"):
+            with zipfile.ZipFile(plugin) as packed:
+                packed.extractall(self.folder / "knn", [name for name in packed.namelist() if name.endswith(".jar")])
+            plugin.unlink()
         _call("javac", "-cp", f"{lib}/*", "-d", classes, source / "Node.java")
         self._stamp.touch()
 
@@ -151,8 +160,12 @@ class OpenSearch:
         home = self.home(port)
         (home / "config").mkdir(parents=True, exist_ok=True)
         jars = f"{self.folder}/classes:{self.folder}/lib/*"
+        plugins = list(self.plugins)
+        if self.knn:
+            jars += f":{self.folder}/knn/*"
+            plugins.append("org.opensearch.knn.plugin.KNNPlugin")
         heap = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        return ["java", *heap, "-cp", jars, "Node", str(home), str(port), ",".join(self.plugins)]
+        return ["java", *heap, "-cp", jars, "Node", str(home), str(port), ",".join(plugins)]
 
     def ready(self, port: int) -> bool:
         """Whether it answers and has a state, which takes a moment longer than the first answer."""
@@ -170,6 +183,8 @@ class OpenSearch:
 
 DYNOXIDE = Dynoxide()
 OPENSEARCH = OpenSearch()
+OPENSEARCH_KNN = OpenSearch(knn=True)
+"""The same installation, with the plugin in the node."""
 ENGINES: tuple[Engine, ...] = (DYNOXIDE, OPENSEARCH)
 
 

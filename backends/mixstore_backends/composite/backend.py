@@ -37,6 +37,7 @@ SEARCHES = (
     | Capability.SIMPLE_SYNTAX
     | Capability.MORE_LIKE_THIS
     | Capability.HIGHLIGHTS
+    | Capability.VECTORS
 )
 """What is the search side's to do."""
 TRIES = 10
@@ -257,6 +258,9 @@ class CompositeBackend(PlannedBackend):
 
     def row_hit(self, row: Any) -> Hit | None:
         return row.hit if type(row) is Copy else self.storage.row_hit(row)
+
+    def row_with_hit(self, row: Any, hit: Hit) -> Any:
+        return Copy(row.values, hit) if type(row) is Copy else self.storage.row_with_hit(row, hit)
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         self.storage.initialize_bound(bounds)

@@ -15,7 +15,8 @@ from mixstore import (
     UnsupportedOperationError,
 )
 from mixstore.chain import AS_IT_IS, TO_WRITE
-from mixstore.search import Search, scorer
+from mixstore.nearness import scorer_of
+from mixstore.search import Hit
 from mixstore_backends.composite.copies import Copies, Copy
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 
@@ -35,21 +36,23 @@ _BY_THE_ENGINE = ("simple", "like")
 class OnSearch(QueryPlan, Stepwise):
     """A query that the search side answers; `fresh`: with the rows as the storage has them."""
 
-    __slots__ = ("copies", "finds", "fresh", "inner", "storage")
+    __slots__ = ("copies", "finds", "fresh", "inner", "score", "storage")
 
     def __init__(self, copies: Copies, storage: PlannedBackend, inner: QueryPlan, query: Query, why: str) -> None:
         self.copies = copies
         self.storage = storage
         self.inner: Any = inner
         self.fresh = bool(query.options.get(FRESH))
-        self.finds = _finds(query.search, copies.bound.schema.searchable)
+        self.finds = _finds(query, copies.bound.schema.searchable)
+        again = self.fresh and query.similar is not None  # the storage may have another vector by now
+        self.score = scorer_of(query, ()) if again else None
         name = copies.search.backend_name
         super().__init__(
             inner.operation,
             request=inner.request,
             pushed=inner.pushed,
             residual=query.where if self.fresh else inner.residual,  # the storage may have another row by now
-            ordered=inner.ordered,
+            ordered=inner.ordered and not again,
             sliced=inner.sliced and not self.fresh,
             index=inner.index,
             scan=inner.scan and copies.search.scan_policy != "allow",
@@ -60,12 +63,19 @@ class OnSearch(QueryPlan, Stepwise):
         return _read(self, self.inner)
 
 
-def _finds(search: Search | None, searchable: tuple[str, ...]) -> Callable[[Mapping[str, Any]], bool]:
+def _finds(query: Query, searchable: tuple[str, ...]) -> Callable[[Mapping[str, Any]], bool]:
     """Whether a search would find a row with these values: those by other rules than words are taken as found."""
-    if search is None or search.mode in _BY_THE_ENGINE:
+    score = scorer_of(query, searchable)
+    if score is None or (query.search is not None and query.search.mode in _BY_THE_ENGINE):
         return lambda values: True
-    score = scorer(search, searchable)
     return lambda values: score(values) is not None
+
+
+def _ranks(query: Query) -> Capability:
+    """What a side must be able to do to rank rows as a query asks; none if it does not ask for that."""
+    if query.similar is not None:
+        return Capability.VECTORS
+    return Capability(0) if query.search is None else Capability.FULL_TEXT
 
 
 class _More(Stepwise):
@@ -91,6 +101,8 @@ def _read(first: OnSearch, inner: Any) -> Steps:
         pairs = zip(rows, found, strict=True)
         fresh = [Copy(copies.bound.stored_values(row), copy.hit) for copy, row in pairs if row is not None]
         rows = [row for row in fresh if first.finds(row.values)]
+        if first.score is not None:
+            rows = [Copy(row.values, Hit(first.score(row.values))) for row in rows]
     return Rows(rows, None if answer.more is None else _More(first, answer.more))
 
 
@@ -100,11 +112,12 @@ class IfInTime(QueryPlan, Stepwise):
     Either gives all rows that match, perhaps more, in any order: the kernel does the rest.
     """
 
-    __slots__ = ("lag", "options", "search", "storage")
+    __slots__ = ("lag", "options", "search", "seeks", "storage")
 
     def __init__(self, lag: Lag, query: Query, search: OnSearch, storage: On | None) -> None:
         self.lag = lag
         self.options = query.options
+        self.seeks = _told(query)
         self.search = search
         self.storage = storage
         super().__init__(
@@ -122,7 +135,7 @@ class IfInTime(QueryPlan, Stepwise):
             return (yield from self.search.steps())
         if self.storage is None:
             raise UnsupportedOperationError(
-                f"the search side is behind, and {self.lag.storage.backend_name} can't search by words",
+                f"the search side is behind, and {self.lag.storage.backend_name} can't {self.seeks}",
                 backend=self.lag.storage.backend_name,
                 hint="ask again in a moment",
             )
@@ -142,7 +155,7 @@ class Router:
         forced = query.options.get(SIDE)
         if query.options.get(TO_WRITE) or query.options.get(AS_IT_IS):
             forced = STORAGE
-            if query.search is not None:
+            if _ranks(query):
                 forced, query = SEARCH, query.replace(options={**query.options, FRESH: True})
         if copies is None:
             return self._on_storage(bound, query, counts)
@@ -150,7 +163,9 @@ class Router:
         if forced == STORAGE and not checks:
             return self._on_storage(bound, query, counts)
         plan, why = None, "it was asked for" if forced == SEARCH else "words are looked up"
-        if query.search is None and forced is None:
+        if query.similar is not None and forced is None:
+            why = "vectors are compared"
+        if not _ranks(query) and forced is None:
             plan = self._on_storage(bound, query, counts)
             if not plan.scan:
                 return plan
@@ -178,9 +193,9 @@ class Router:
         return None if inner is None else OnSearch(copies, self.storage, inner, query, "it answers the query")
 
     def _on_storage(self, bound: Bound, query: Query, counts: bool) -> QueryPlan:
-        if query.search is not None and Capability.FULL_TEXT not in self.storage.capabilities:
+        if _ranks(query) not in self.storage.capabilities:
             raise UnsupportedOperationError(
-                f"{self.storage.backend_name} can't search by words",
+                f"{self.storage.backend_name} can't {_told(query)}",
                 model=bound.model,
                 backend=self.storage.backend_name,
                 hint="leave from_storage() out",
@@ -198,9 +213,13 @@ class Router:
     def _if_in_time(self, bound: Bound, copies: Copies, query: Query, why: str) -> IfInTime:
         whole = query.replace(limit=None, offset=0, order=())
         search = self._on_search(copies, whole, False, why)
-        able = query.search is None or Capability.FULL_TEXT in self.storage.capabilities
+        able = _ranks(query) in self.storage.capabilities
         storage = On(self.storage, self.storage.compile_query(bound, whole)) if able else None
         return IfInTime(self.lag, query, search, storage)
+
+
+def _told(query: Query) -> str:
+    return "search by words" if query.similar is None else "compare vectors"
 
 
 def from_storage(query: QueryBuilder[Any]) -> QueryBuilder[Any]:

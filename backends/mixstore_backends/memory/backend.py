@@ -14,8 +14,9 @@ from mixstore.adapter import ModelAdapter
 from mixstore.backend import Capability
 from mixstore.errors import ConfigurationError
 from mixstore.expressions import TRUE, evaluate, matcher, sort_key
+from mixstore.nearness import scorer_of
 from mixstore.planned import PlannedBackend, QueryPlan, Rows
-from mixstore.search import SCORE, Hit, by_score, scorer
+from mixstore.search import SCORE, Hit, by_score
 from mixstore.write import OK, SKIPPED, Operation, Outcome, Write, changed
 from mixstore_backends.memory.access import Access, choose
 from mixstore_backends.memory.adapter import InMemoryAdapter
@@ -56,7 +57,7 @@ class _Find(QueryPlan):
     ) -> None:
         super().__init__(
             access.operation,
-            request=repr(query.where),
+            request=repr(query.where) if query.similar is None else f"{query.where!r}, {query.similar!r}",
             pushed=query.where,
             index=access.by,
             scan=access.scan,
@@ -123,6 +124,7 @@ class InMemoryBackend(PlannedBackend):
         | Capability.ADD
         | Capability.FULL_TEXT
         | Capability.FUZZY_SEARCH
+        | Capability.VECTORS
         | Capability.SECONDARY_INDEXES
     )
 
@@ -167,6 +169,11 @@ class InMemoryBackend(PlannedBackend):
     def row_hit(self, row: Any) -> Hit | None:
         return Hit(row.score) if type(row) is Found else None
 
+    def row_with_hit(self, row: Any, hit: Hit) -> Found:
+        found = Found(row)
+        found.score = hit.score or 0.0
+        return found
+
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         if len(keys) == 1:
             return partial(_get_one, bound.native.rows, keys[0])
@@ -199,7 +206,7 @@ class InMemoryBackend(PlannedBackend):
 
     def _find(self, bound: Bound, query: Query, *, counts: bool) -> QueryPlan:
         matches = None if query.where == TRUE else matcher(query.where)
-        score = None if query.search is None else scorer(query.search, bound.schema.searchable)
+        score = scorer_of(query, bound.schema.searchable)
         access = choose(bound.schema, bound.native, query)
         return _Find(self._lock, bound.native, access, query, matches, counts, score)
 

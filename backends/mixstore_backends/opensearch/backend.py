@@ -26,6 +26,7 @@ from mixstore_backends.opensearch import (
     removals,
     settling,
     units,
+    vectors,
 )
 from mixstore_backends.opensearch.adapter import OpenSearchAdapter
 from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
@@ -53,7 +54,8 @@ class OpenSearchBackend(PlannedBackend):
     threads. refresh: "wait_for" makes a write return when searches see it (which takes up to a second, the engine's
     refresh interval), True makes them see it at once (which costs the engine), False does not wait; reads by key always
     see it. "lazy" does not wait either, and a search of this backend first refreshes what the same backend has written.
-    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}.
+    settings: those of indexes that `initialize()` creates, such as {"number_of_shards": 3}. knn: the cluster has the
+    k-NN plugin, which is to keep graphs of vectors for `similar(..., approximate=True)`.
     """
 
     backend_name = errors.NAME
@@ -68,6 +70,7 @@ class OpenSearchBackend(PlannedBackend):
         | Capability.SIMPLE_SYNTAX
         | Capability.MORE_LIKE_THIS
         | Capability.HIGHLIGHTS
+        | Capability.VECTORS
         | Capability.EXTERNAL_VERSIONS
         | Capability.OWNED_ROWS
     )
@@ -83,6 +86,7 @@ class OpenSearchBackend(PlannedBackend):
         refresh: str | bool = "wait_for",
         settings: Mapping[str, Any] | None = None,
         async_client: Any = None,
+        knn: bool = False,
     ) -> None:
         if adapter is not None and not isinstance(adapter, OpenSearchAdapter):
             raise ConfigurationError(f"the adapter of OpenSearch is an OpenSearchAdapter, not {type(adapter).__name__}")
@@ -94,6 +98,7 @@ class OpenSearchBackend(PlannedBackend):
         self.async_client = async_client
         self.prefix = prefix
         self.settings = dict(settings or {})
+        self.knn = knn
         default = clients.policy(refresh)
         self._refresh = ContextVar("refresh", default=default)
         self._indexes: dict[str, Index] = {}
@@ -106,12 +111,12 @@ class OpenSearchBackend(PlannedBackend):
     def from_url(cls, url: str) -> OpenSearchBackend:
         """`opensearch://user:password@host:9200?prefix=app-&tls=true`.
 
-        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, ca (the file of a CA); sigv4 (a
-        region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
+        Options: prefix, refresh (wait_for, lazy, true, false), timeout (seconds), tls, knn, ca (the file of a CA);
+        sigv4 (a region) signs requests for Amazon OpenSearch Service, of the service es (default) or aoss.
         """
         told = clients.read_url(url)
         client = clients.client_for(told["hosts"], **told["client"])
-        backend = cls(client, prefix=told["prefix"], refresh=told["refresh"])
+        backend = cls(client, prefix=told["prefix"], refresh=told["refresh"], knn=told["knn"])
         backend._owned = True
         return backend
 
@@ -164,7 +169,7 @@ class OpenSearchBackend(PlannedBackend):
         writes_itself, _ = adapts_by_itself(self.adapter)
         extra, mapped = bool(bound.chain.serialize) or writes_itself, self._mapped.get(bound.model, {})
         declared = self._declared.get(bound.model, NOTHING_DECLARED).check(bound.schema)
-        index = self._indexes[name] = Index(bound, name, extra, declared, mapped)
+        index = self._indexes[name] = Index(bound, name, extra, declared, mapped, self.knn)
         return index
 
     def declare_index(
@@ -200,6 +205,11 @@ class OpenSearchBackend(PlannedBackend):
 
     def row_hit(self, row: Any) -> Hit | None:
         return row.hit if type(row) is Found else None
+
+    def row_with_hit(self, row: Any, hit: Hit) -> Found:
+        told = Found(row)
+        told.hit = hit
+        return told
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend the index of each model."""
@@ -249,7 +259,8 @@ class OpenSearchBackend(PlannedBackend):
         return points.point_read(bound.native, keys)
 
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
-        return queries.select(bound.native, query, self._abandoned)
+        compiler = queries.select if query.similar is None else vectors.similar
+        return compiler(bound.native, query, self._abandoned)
 
     def compile_count(self, bound: Bound, query: Query) -> QueryPlan:
         return queries.count(bound.native, query, self._abandoned)

@@ -18,7 +18,7 @@ from mixstore_backends.opensearch.values import loads
 
 AGAIN = 2
 """How often a request that did not get through is sent again, to the next host if there are several."""
-URL_OPTIONS = ("ca", "prefix", "refresh", "service", "sigv4", "timeout", "tls")
+URL_OPTIONS = ("ca", "knn", "prefix", "refresh", "service", "sigv4", "timeout", "tls")
 SERVICES = ("es", "aoss")
 TRUTH = {"true": True, "false": False}
 
@@ -123,6 +123,7 @@ def read_url(url: str) -> dict[str, Any]:
         "client": client,
         "prefix": options.get("prefix", ""),
         "refresh": TRUTH.get(refresh, refresh),
+        "knn": _truth(shown, "knn", options),
     }
 
 

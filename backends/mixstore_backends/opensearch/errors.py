@@ -126,6 +126,9 @@ def _refused(failure: Failure, told: str) -> MixstoreError:
     if failure.type in _VALUES or found:
         field = found[1].partition(".")[0] if found else None
         return ValidationError(f"the engine refuses a value: {told}", backend=NAME, field=field)
+    if "unknown setting [index.knn]" in failure.reason:
+        hint = "leave knn=True out: similar() needs no plugin for exact answers"
+        return ConfigurationError(f"the cluster has no k-NN plugin: {told}", backend=NAME, hint=hint)
     if "maxClauseCount" in failure.reason or "too_many" in failure.type:
         return QueryError(f"the query is larger than the engine takes: {told}", backend=NAME)
     return BackendError(f"OpenSearch refuses this: {told}", backend=NAME)

@@ -21,7 +21,7 @@ from mixstore.write import REMOVE, Add
 from mixstore_backends.opensearch.analysis import settings
 from mixstore_backends.opensearch.compiler import Compiler
 from mixstore_backends.opensearch.declared import NOTHING_DECLARED, Declared
-from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, Mapped, property_of
+from mixstore_backends.opensearch.mapping import KEYWORD, UNINDEXED, Mapped, property_of, vectors_of
 from mixstore_backends.opensearch.sources import Sources
 from mixstore_backends.opensearch.values import disclose, document_codec, enclose, form_of
 
@@ -46,7 +46,10 @@ _NAME = re.compile(r"[^\x00-\x20A-Z\\/*?\"<>|,#:]+").fullmatch
 
 
 class Index:
-    """What is prepared for one bound model; `bound.native`. name: the alias by which its index is known."""
+    """What is prepared for one bound model; `bound.native`. name: the alias by which its index is known.
+
+    knn: whether the cluster has the k-NN plugin, and is to use it.
+    """
 
     def __init__(
         self,
@@ -55,16 +58,20 @@ class Index:
         has_extra: bool,
         declared: Declared = NOTHING_DECLARED,
         mapped: Mapping[str, Mapped] = MappingProxyType({}),
+        knn: bool = False,
     ) -> None:
         self.bound = bound
-        self.mapped = mapped
         self.schema = schema = bound.schema
+        self.knn = knn and any(name not in bound.chain.opaque for name in schema.vectors)
+        """Whether the k-NN plugin keeps graphs of its vectors."""
+        vectors = {name: Mapped(vectors_of(one, self.knn), {}) for name, one in schema.vectors.items()}
+        self.mapped = mapped = {**vectors, **mapped}
         self.name = name
         self.path = f"/{quote(name, safe='')}"
         self.has_extra = has_extra
         self.opaque = tuple(field for field in schema.fields if field in bound.chain.opaque)
         self.searchable = tuple(field for field in schema.searchable if field not in self.opaque)
-        self.settings = declared.settings
+        self.settings = {"knn": True, **declared.settings} if self.knn else declared.settings
         """The settings that the model asks for, apart from the analysis."""
         self.analyzers = {name: one for name, one in declared.analyzers.items() if name not in self.opaque}
         """{field: analyzer} of those that are not searched as everywhere."""

@@ -8,6 +8,7 @@ moment     date (milliseconds), `.exact` to compare and sort by the microsecond
 date, bool, ip4    the engine's own types
 bytes      keyword of base64
 model      object; a list of them: nested
+vectors    kept, not indexed; with `knn`, a graph of the k-NN plugin
 any other  kept, not indexed
 """
 
@@ -22,8 +23,15 @@ from mixstore_backends.opensearch.values import element_of, form_of, is_open, ma
 
 if TYPE_CHECKING:
     from mixstore.types import FieldType
+    from mixstore.vectors import Vector
 
 Mapping = dict[str, Any]
+
+
+SPACES = {"cosine": "cosinesimil", "euclidean": "l2", "dot": "innerproduct"}
+"""What the k-NN plugin calls similarities. Its scores have the scales of ours."""
+GRAPH = {"m": 16, "ef_construction": 100}
+"""How dense the graph of neighbours is, and how thoroughly it is made: the plugin's defaults, said so as to stay."""
 
 
 class Mapped(NamedTuple):
@@ -41,6 +49,14 @@ UNINDEXED: Mapping = {"type": "object", "enabled": False}
 """Takes any JSON value and indexes nothing of it."""
 KEYWORD: Mapping = {"type": "keyword"}
 _RANK: Mapping = {"type": "keyword", "normalizer": RANK}
+
+
+def vectors_of(vector: Vector, knn: bool) -> Mapping:
+    """The mapping of a field of vectors: kept only, or with the graph of neighbours that the k-NN plugin makes."""
+    if not knn:
+        return UNINDEXED
+    method = {"name": "hnsw", "engine": "lucene", "space_type": SPACES[vector.similarity], "parameters": GRAPH}
+    return {"type": "knn_vector", "dimension": vector.dimensions, "method": method}
 
 
 def property_of(field_type: FieldType, searchable: bool = False, within: tuple[type, ...] = ()) -> Mapping:

@@ -259,11 +259,11 @@ def select(home: Index, query: Query, abandoned: deque[str]) -> QueryPlan:
         elif not scored:
             body["sort"] = ["_doc"]
         body.update({"size": query.limit}, **({"from": query.offset} if query.offset else {}))
-        return One(Asked(home, body, _tied(home, columns), row), where, **told)
+        return One(Asked(home, body, tied(home, columns), row), where, **told)
     sorted_by = columns or home.compiler.apart(home.schema.key_order)
     scores = [_SCORE] if scored and not columns else []
     body["sort"] = [*scores, *(one.body for one in sorted_by)]
-    asked = Asked(home, body, _tied(home, columns or ()), row)
+    asked = Asked(home, body, tied(home, columns or ()), row)
     whole = columns is not None and where.residual is None
     skip, left = (query.offset, query.limit) if whole else (0, None)
     return Pages(asked, where, skip, left, abandoned, ordered=columns is not None, sliced=whole, **told)
@@ -290,7 +290,8 @@ def query_body(home: Index, where: Where, query: Query) -> Body:
     return filters[0] if len(filters) == 1 else {"bool": {"filter": filters}} if filters else {"match_all": {}}
 
 
-def _tied(home: Index, columns: Sequence[Column]) -> tuple[int, ...]:
+def tied(home: Index, columns: Sequence[Column]) -> tuple[int, ...]:
+    """Which of these columns holds texts that may be cut."""
     return tuple(position for position, one in enumerate(columns) if one.field in home.compiler.sources.cut)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixstore_backends.opensearch.places import Place
 
 _FINAL = frozenset(
-    {"analysis", "codec", "number_of_routing_shards", "number_of_shards", "routing_partition_size", "sort"}
+    {"analysis", "codec", "knn", "number_of_routing_shards", "number_of_shards", "routing_partition_size", "sort"}
 )
 """What is settled when an index is made."""
 NOTHING = "-"

@@ -88,8 +88,9 @@ def access(compiler: Compiler, where: Where, query: Query, columns: Sequence[Pla
 
 
 def forced_index(table: Table, query: Query) -> str | None:
-    """The index that a query is to use, whatever SQLite would choose. A search has its own."""
-    found = None if query.index is None or query.search is not None else table.key_indexes.get(query.index)
+    """The index that a query is to use, whatever SQLite would choose. A search has its own way to rows."""
+    ranked = query.search is not None or query.similar is not None
+    found = None if query.index is None or ranked else table.key_indexes.get(query.index)
     return None if found is None else found.name
 
 

@@ -47,6 +47,7 @@ class SQLiteBackend(PlannedBackend):
         | Capability.ORDERED
         | Capability.ADD
         | Capability.FULL_TEXT
+        | Capability.VECTORS
         | Capability.SECONDARY_INDEXES
     )
     adapter: SQLiteAdapter
@@ -127,6 +128,9 @@ class SQLiteBackend(PlannedBackend):
 
     def row_hit(self, row: Any) -> Hit | None:
         return Hit(row.score) if type(row) is queries.Found else None
+
+    def row_with_hit(self, row: Any, hit: Hit) -> queries.Found:
+        return queries.Found.of(row, hit.score or 0.0)
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         """Create or extend the table of each model, each in a transaction of its own."""

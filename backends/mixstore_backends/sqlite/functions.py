@@ -16,6 +16,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from mixstore.comparing import TESTS
+from mixstore.vectors import scores_of
 from mixstore_backends.sqlite.values import from_text, to_text
 
 DECIMAL = "mixstore_decimal"
@@ -92,6 +93,17 @@ def test(found: Any, question: str) -> int:
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return int(passes(value))
+
+
+def score(found: Any, question: str) -> float | None:
+    """How near a JSON list of numbers is to the vector in {"similarity", "vector"}; NULL for what has no score."""
+    return None if found is None else _score(question)(from_text(found))
+
+
+@lru_cache(maxsize=16)
+def _score(question: str) -> Callable[[Any], float | None]:
+    told = json.loads(question)
+    return scores_of(told["vector"], told["similarity"])
 
 
 @lru_cache(maxsize=256)
@@ -173,6 +185,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "mixstore_has": (2, has),
     "mixstore_at": (3, at),
     "mixstore_real_at": (3, real_at),
+    "mixstore_score": (2, score),
     "mixstore_test": (2, test),
     "mixstore_from_hex": (1, from_hex),
     "mixstore_real": (1, real),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore.errors import UnsupportedOperationError, ValidationError
 from mixstore.planned import Plan, QueryPlan, Rows
 from mixstore.search import by_score
-from mixstore_backends.sqlite import fts
+from mixstore_backends.sqlite import fts, vectors
 from mixstore_backends.sqlite.access import access, by_rendered_key, by_rendered_order, forced_index
 from mixstore_backends.sqlite.compiler import Compiler, Place, Where, after
 from mixstore_backends.sqlite.layout import Table, quoted
@@ -112,10 +112,10 @@ class Found(tuple[Any, ...]):
     score: float
 
     @classmethod
-    def of(cls, row: Any, position: int) -> Found:
-        """A row that has its score at a position."""
+    def of(cls, row: Any, score: float) -> Found:
+        """A row with its score."""
         found = cls(row)
-        found.score = row[position]
+        found.score = score
         return found
 
 
@@ -152,11 +152,11 @@ class Select(QueryPlan):
 
     def run(self, connection: sqlite3.Connection) -> Rows:
         rows = connection.execute(self.sql, self.parameters).fetchall()
+        more = None if self.following is None or len(rows) != self.size else self.following(rows[-1])
         if self.scored is not None:
-            rows = [Found.of(row, self.scored) for row in rows]
-        if self.following is None or len(rows) != self.size:
-            return Rows(rows)
-        return Rows(rows, self.following(rows[-1]))
+            at = self.scored
+            rows = [Found.of(row, row[at]) for row in rows if row[at] is not None]
+        return Rows(rows, more)
 
 
 class Count(QueryPlan):
@@ -177,7 +177,8 @@ class Count(QueryPlan):
 def select(table: Table, compiler: Compiler, query: Query) -> Select:
     """The plan of a query."""
     where = compiler.where(query.where)
-    scored = by_score(query) or (query.search is not None and query.fields is None and fts.has_words(query.search))
+    wanted = query.search is not None and query.fields is None and fts.has_words(query.search)
+    scored = wanted or query.similar is not None or by_score(query)
     source = source_of(table, query, scored)
     condition = condition_of(table, where, query, scored)
     columns = compiler.order(query.order)
@@ -218,18 +219,24 @@ class _Source(NamedTuple):
 
 def source_of(table: Table, query: Query, scored: bool) -> _Source:
     """The table, by the index that is asked for; with the scores of a search if these are wanted."""
+    if query.similar is not None:
+        return _joined(table, vectors.scores(table, query.similar))
     if scored and query.search is not None:
         sought, name = _sought(table, query.search), quoted(fts.name_of(table))
         score = fts.score(table, query.search)
         found = f"SELECT rowid AS {FOUND_ROW}, {score} AS {FOUND_SCORE} FROM {name} WHERE {name} MATCH ?"
         if sought is None:
             found = f"SELECT 0 AS {FOUND_ROW}, 0.0 AS {FOUND_SCORE} WHERE 0"
-        joined_to = f"{table.sql} JOIN ({found}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
-        sql = Sql(joined_to, () if sought is None else (sought,))
-        return _Source(sql, f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
+        return _joined(table, Sql(found, () if sought is None else (sought,)))
     index = forced_index(table, query)
     text = table.sql if index is None else f"{table.sql} INDEXED BY {quoted(index)}"
     return _Source(Sql(text), table.names_sql, None)
+
+
+def _joined(table: Table, found: Sql) -> _Source:
+    """The table, beside what tells the scores of its rows."""
+    joined_to = f"{table.sql} JOIN ({found.text}) ON {FOUND_ROW} = {table.sql}.{table.rowid_sql}"
+    return _Source(Sql(joined_to, found.parameters), f"{table.names_sql}, {FOUND_SCORE}", len(table.columns))
 
 
 def condition_of(table: Table, where: Where, query: Query, scored: bool) -> Sql:

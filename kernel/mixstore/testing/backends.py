@@ -32,6 +32,7 @@ from mixstore.testing.cases.order import OrderCases
 from mixstore.testing.cases.pages import PageCases
 from mixstore.testing.cases.search import SearchCases
 from mixstore.testing.cases.search_modes import SearchModeCases
+from mixstore.testing.cases.search_vectors import SearchVectorCases
 from mixstore.testing.cases.search_words import SearchWordCases
 from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.streaming import StreamingCases
@@ -76,6 +77,7 @@ class BackendConformance(
     PageCases,
     SearchCases,
     SearchModeCases,
+    SearchVectorCases,
     SearchWordCases,
     SelectCases,
     StreamingCases,

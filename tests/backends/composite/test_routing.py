@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mixstore import Field, Model, QueryError, UnsupportedOperationError
+from mixstore import Capability, Field, Model, QueryError, UnsupportedOperationError, Vector
 from mixstore_backends.composite import CompositeBackend, Relay
 from mixstore_backends.memory import InMemoryBackend
 from tests.backends.shared.support import ids
@@ -144,3 +144,52 @@ def test_filters_that_the_storage_could_only_scan_go_to_the_search_side():
     backend.create(Article, {"id": "a", "title": "one"})
     with pytest.raises(UnsupportedOperationError, match="behind"):
         asked.search("one").max_lag(timedelta(0)).consistent_with(backend.token(Article(id="a"))).all()
+
+
+class Picture(Model):
+    id: str = Field(primary_key=True)
+    title: str = Field("", searchable=True)
+    look: list[float] | None = Field(None, vector=Vector(dimensions=2))
+
+
+@pytest.fixture
+def pictures(backend):
+    """Three pictures that both sides know."""
+    Picture.bind(backend)
+    backend.initialize(Picture)
+    looks = {"a": [1, 0], "b": [1, 1], "c": [0, 1]}
+    Picture.batch_create([{"id": id, "title": "word", "look": look} for id, look in looks.items()])
+    Relay(backend).once()
+    yield Picture
+    Picture.bind(None)
+
+
+def test_vectors_are_compared_on_the_search_side(pictures):
+    asked = pictures.similar(look=[1, 0], k=2)
+    assert side_of(asked) == "search"
+    assert "vectors are compared" in " ".join(asked.explain().notes)
+    assert ids(asked.all()) == ["a", "b"]
+    assert pictures.search("word").similar(look=[0, 1], weight=0.9).first().id == "c"
+
+
+def test_fresh_compares_the_vectors_that_the_storage_has(pictures):
+    pictures.get("a").update(look=[-1, 0])
+    pictures.get("b").update(look=None)
+    asked = pictures.similar(look=[1, 0], k=2)
+    assert ids(asked.all()) == ["a", "b"]
+    assert [(row.id, row.meta.score) for row in asked.fresh()] == [("c", 0.5), ("a", 0.0)]
+    assert asked.update(title="near") == 2
+    assert sorted(ids(pictures.where(title="near").from_storage().all())) == ["a", "c"]
+
+
+def test_a_storage_that_does_not_compare_vectors_says_so(backend, pictures):
+    asked = pictures.similar(look=[1, 0], k=1).from_storage()
+    if Capability.VECTORS in backend.storage.capabilities:
+        assert ids(asked.all()) == ["a"]
+        return
+    with pytest.raises(UnsupportedOperationError, match="can't compare vectors"):
+        asked.all()
+    pictures.create(id="d", look=[1, 0])
+    backend.clock.forward(seconds=10)
+    with pytest.raises(UnsupportedOperationError, match="is behind, and dynamodb can't compare vectors"):
+        pictures.similar(look=[1, 0]).max_lag(timedelta(seconds=5)).all()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mixstore import DuplicateKeyError, Field, Model, SchemaError
+import mixstore
+from mixstore import DuplicateKeyError, Field, Model, SchemaError, Vector
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.backends.sqlite.conftest import Ask
 
@@ -183,3 +184,33 @@ def test_rows_with_an_integer_for_a_key_are_searched_by_it(use: Use) -> None:
     Note.upsert(number=7, text="three")
     assert [one.number for one in Note.where().search("three").all()] == [7]
     assert Note.where().search("one").count() == 0
+
+
+def test_vectors_are_compared_by_a_function_over_what_the_filter_leaves(tmp_path):
+    class Photo(Model):
+        id: str = Field(primary_key=True)
+        year: int = Field(0, index=True)
+        look: list[float] | None = Field(None, vector=Vector(dimensions=2))
+
+    with mixstore.connect(f"sqlite:///{tmp_path}/photos.db") as backend:
+        backend.initialize(Photo)
+        for id, look in (("a", [1, 0]), ("b", [0, 1]), ("c", None), ("d", [1, 1])):
+            backend.create(Photo, {"id": id, "look": look, "year": 2000 + (id == "d")})
+        asked = backend.query(Photo).similar(look=[1, 0], k=2)
+        assert [(row.id, row.meta.score) for row in asked.where(year=2000)] == [("a", 1.0), ("b", 0.5)]
+        assert asked.where(year=2000).explain().index == "ix_Photo.year"
+        assert asked.explain().request["parameters"] == ['{"similarity": "cosine", "vector": [1.0, 0.0]}', 2]
+
+    class Longer(Model):
+        class Meta:
+            entity = "Photo"
+
+        id: str = Field(primary_key=True)
+        year: int = Field(0, index=True)
+        look: list[float] | None = Field(None, vector=Vector(dimensions=3))
+
+    with mixstore.connect(f"sqlite:///{tmp_path}/photos.db") as backend:
+        backend.create(Longer, {"id": "e", "look": [0, 0, 1]})
+        found = backend.query(Longer).similar(look=[1, 0, 0], k=10)
+        assert [(row.id, row.meta.score) for row in found] == [("e", 0.5)], "vectors of before have no score"
+        assert found.where(id__regex=".").count() == 1

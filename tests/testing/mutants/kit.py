@@ -10,7 +10,7 @@ import pytest
 from mixstore.testing import BackendConformance
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
-from tests.testing.mutants import lifecycle, reading, values, writing  # noqa: F401  (they plant)
+from tests.testing.mutants import lifecycle, reading, values, vectors, writing  # noqa: F401  (they plant)
 from tests.testing.mutants.planting import MUTANTS, Mutant
 
 ALIVE = "test_create_fills_in_defaults"
