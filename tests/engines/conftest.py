@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.backends.conftest import registry
-from tests.engines.engines import DYNOXIDE, OPENSEARCH, Engine, Server, running
+from tests.engines.engines import DYNOXIDE, OPENSEARCH, REDIS, Engine, Server, running
 from tests.engines.on_dynoxide import ADDRESS, Dynoxide, client_at
 
 __all__ = ["registry"]
@@ -42,6 +42,12 @@ def dynoxide() -> Iterator[Server]:
 def opensearch() -> Iterator[Server]:
     """An OpenSearch node."""
     yield from started(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Server]:
+    """A Redis."""
+    yield from started(REDIS)
 
 
 @pytest.fixture
