@@ -50,6 +50,7 @@ class Entries:
         adapter = type(bound.engine.adapter)
         told = [FORM, adapter.__module__, adapter.__qualname__]
         told += [f"{name}: {spec.type}" for name, spec in bound.schema.fields.items()]
+        self._decode: Callable[[str], Any] = json.JSONDecoder(object_hook=self._read).decode
         self.kind = f"{bound.schema.entity}/{sha256(json.dumps(told).encode()).hexdigest()[:12]}"
 
     def key(self, key: KeyValue) -> str:
@@ -80,7 +81,7 @@ class Entries:
         if seal != _digest(key, body):
             return None
         try:
-            record = json.loads(body, object_hook=self._read)
+            record = self._decode(body.decode())
         except (TypeError, ValueError, LookupError):
             return None
         return record if type(record) is dict else None
@@ -97,7 +98,7 @@ class Entries:
 
 
 def _digest(key: str, body: bytes) -> bytes:
-    return blake2b(body, digest_size=_DIGEST, key=sha256(key.encode()).digest()).digest()
+    return blake2b(b"%b\0%b" % (key.encode(), body), digest_size=_DIGEST).digest()
 
 
 def _tagged(value: Any) -> Any:
