@@ -318,10 +318,7 @@ class CompositeBackend(PlannedBackend):
         record: dict[str, Any] | None,
         changes: dict[str, Any] | None,
     ) -> Any:
-        plan = self.storage.compile_plain(bound, operation, key, record, changes)
-        if self._caching is None:
-            return plan
-        return self._caching.writing(self.storage, plan, bound, (Write(operation, bound, key, record, changes),))
+        return self.storage.compile_plain(bound, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
         return self._telling(bound, self.storage.compile_writes(bound, writes), writes)

@@ -212,13 +212,10 @@ class _Writing(Stepwise):
         held = yield On(caching, partial(caching.hold, self.model, every, token))
         try:
             outcomes: list[Outcome] = yield self.plan
-        except BaseException:  # also when the task is cancelled
+        finally:  # also when the task is cancelled
             if not held:
                 caching.owe(every)
-            raise
         unsure = {name for names, one in zip(self.names, outcomes, strict=True) if _unsure(one) for name in names}
-        if unsure and not held:
-            caching.owe(unsure)
         ended = [name for name in every if name not in unsure]
         if ended:
             yield On(caching, partial(caching.release, self.model, ended, token))

@@ -15,6 +15,7 @@ from mixstore import (
     TransactionError,
     ValidationError,
     VersionConflictError,
+    Write,
 )
 from mixstore.testing.support import same
 from mixstore_backends.composite import Cached, CompositeBackend, MemoryCache
@@ -226,6 +227,17 @@ def test_a_batch_of_which_some_fail_leaves_nothing_old(backend, use):
     with pytest.raises(BatchError):
         Item.batch_create([{"id": "a"}, {"id": "b"}])
     assert [one.n for one in Item.batch_get(["a", "b"])] == [1, 0]
+
+
+def test_a_row_that_is_written_beside_another_is_taken_away_too(backend, use):
+    use(Item)
+    Item.batch_create([{"id": "a"}, {"id": "b"}])
+    Item.batch_get(["a", "b"])
+    bound = backend.bound(Item)
+    beside = (Write("delete", bound, ("b",)),)
+    write = Write("upsert", bound, ("a",), bound.encode(Item(id="a", n=5)), side_writes=beside)
+    assert [one.status for one in backend.execute(backend.compile_writes(bound, (write,)))] == ["ok"]
+    assert Item.batch_get(["a", "b"]) == [Item(id="a", n=5), None]
 
 
 def test_counters_are_added_in_the_engine_and_read_as_they_are_then(use):
