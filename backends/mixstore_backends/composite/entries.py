@@ -14,7 +14,6 @@ from uuid import UUID
 
 from mixstore.codecs import jsonable
 from mixstore.envelopes import Envelope
-from mixstore.keytexts import KeyTexts
 from mixstore_backends.composite.marks import place_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Entries:
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
-        self.texts = KeyTexts(bound.schema)
+        self.texts = bound.schema.key_texts
         self.codecs = {name: jsonable(spec.type) for name, spec in bound.schema.fields.items()}
         adapter = type(bound.engine.adapter)
         told = [FORM, adapter.__module__, adapter.__qualname__]
