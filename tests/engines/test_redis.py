@@ -213,8 +213,7 @@ def test_a_url_of_a_composite_names_its_redis(redis, tmp_path):
     Counted.bind(None)
 
 
-def test_the_storage_may_be_any(redis, tmp_path):
-    """The same prefix and another storage is what a prefix is there to keep apart."""
+def test_two_storages_with_a_prefix_each_never_show_each_others_rows(redis, tmp_path):
     for prefix, expected in (("one", 1), ("two", 2)):
         cache = RedisCache(url_of(redis), prefix=f"{tmp_path}{prefix}")
         with CompositeBackend(SQLiteBackend(tmp_path / f"{prefix}.db"), InMemoryBackend(), cache) as backend:
