@@ -44,6 +44,7 @@ EXTENSION_EXTRAS = {
     "testing": {"hypothesis", "pytest"},
 }
 DRIVERS = {
+    "composite": {"redis"},
     "dynamodb": {"aiobotocore", "boto3", "botocore", "urllib3"},
     "opensearch": {"opensearchpy", "botocore", "urllib3"},  # botocore signs for Amazon OpenSearch Service
     "sqlite": {"sqlite3"},
@@ -56,6 +57,7 @@ LOADED_ON_DEMAND = (
     "boto3",
     "botocore",
     "opensearchpy",
+    "redis",
     "sqlite3",
     "typer",
     "click",

@@ -114,6 +114,8 @@ class DirectEngine:
         """One `get` a key."""
         return _Call(bound, keys=keys)
 
+    compile_read = compile_get
+
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
         """All rows of the model; the reference evaluator does the rest."""
         return _everything_left(bound, query, "query")

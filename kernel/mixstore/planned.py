@@ -90,9 +90,9 @@ class Removed(NamedTuple):
 class PlannedBackend(Backend):
     """All of `Backend`, in front of a few primitives: pure `compile_*`, and `execute`.
 
-    Plans answer: `compile_get` a list of rows or None, one a key; `compile_query` `Rows`; `compile_count` an int, or
-    `Rows`
-    to be counted; `compile_writes` and `compile_batch` a list of `Outcome`, one a write.
+    Plans answer: `compile_get` and `compile_read` a list of rows or None, one a key; `compile_query` `Rows`;
+    `compile_count` an int, or `Rows` to be counted; `compile_writes` and `compile_batch` a list of `Outcome`, one a
+    write.
     """
 
     runs_extensions = True
@@ -100,6 +100,10 @@ class PlannedBackend(Backend):
     @abstractmethod
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
         """A point read of these keys; not a query."""
+
+    def compile_read(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
+        """A point read for somebody who looks: unlike `compile_get`, rows of it may be a little behind."""
+        return self.compile_get(bound, keys)
 
     @abstractmethod
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:

@@ -106,7 +106,7 @@ def get(bound: Bound, key: Any, filters: dict[str, Any]) -> Steps:
     elif filters:
         raise QueryError("get() takes a key or names, not both", model=schema.model)
     found = key_of(bound, key)
-    rows = yield _point(bound, found)
+    rows = yield _shown(bound, found)
     row = rows[0]
     if bound.point_filter is None:
         return None if row is None else bound.load(row, found)
@@ -154,6 +154,13 @@ def _point(bound: Bound, *keys: KeyValue) -> Any:
     return bound.engine.compile_get(bound, keys)
 
 
+def _shown(bound: Bound, *keys: KeyValue) -> Any:
+    """As `_point`, of what may be a little behind; not in a transaction, whose writes may follow from what is read."""
+    if bound.transaction() is not None:
+        return _point(bound, *keys)
+    return bound.engine.compile_read(bound, keys)
+
+
 def _seen(bound: Bound, rows: Iterable[Any]) -> list[dict[str, Any] | None]:
     """The values of rows that were read by their keys; None for one that is not there or may not be seen.
 
@@ -171,7 +178,7 @@ def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
     wanted = [key_of(bound, key) for key in keys]
     if not wanted:
         return []
-    rows = yield _point(bound, *wanted)
+    rows = yield _shown(bound, *wanted)
     if bound.point_filter is None:
         return bound.load_all(rows)
     pairs = zip(rows, _seen(bound, rows), strict=True)
@@ -179,7 +186,7 @@ def batch_get(bound: Bound, keys: Iterable[Any]) -> Steps:
 
 
 def refresh(bound: Bound, instance: Any) -> Steps:
-    """Read the row again into the instance. NotFoundError if it is gone."""
+    """Read the row again into the instance, as it is stored now. NotFoundError if it is gone."""
     state = state_of(instance)
     key = state.key if state is not None else required_key(bound, instance)
     rows = yield _point(bound, key)

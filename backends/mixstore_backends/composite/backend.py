@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from mixstore import Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
 from mixstore.backend import Told, silent
 from mixstore.drivers import adrive, driver
-from mixstore.errors import nearest
-from mixstore.registry import current
 from mixstore_backends.composite.applying import Applying
+from mixstore_backends.composite.cache import Cache, checked
+from mixstore_backends.composite.caching import Cached, Caching
 from mixstore_backends.composite.comparing import Comparing, Comparison
 from mixstore_backends.composite.copies import Copies, Copy, SyncedCopy
+from mixstore_backends.composite.entries import CachedRow
 from mixstore_backends.composite.lag import Behind, Lag, token_of
 from mixstore_backends.composite.marks import SyncMark, place_of
+from mixstore_backends.composite.options import read_url
 from mixstore_backends.composite.outbox import Outbox
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 from mixstore_backends.composite.routing import QUERY_METHODS, Router
@@ -47,6 +48,7 @@ TRIES = 10
 class CompositeBackend(PlannedBackend):
     """`storage` has the rows, `search` follows it and answers what that would have to scan for.
 
+    cache: where rows are looked for by their keys before the storage is asked.
     guarantee: what a write promises about the search side. "async": a relay will tell it. "write-sync": it has taken
     the copy, or else a relay will tell it. "sync": searches see the copy, or else NotSearchableError says that the
     row is stored and they don't. ConfigurationError for sides that lack what is needed.
@@ -57,12 +59,20 @@ class CompositeBackend(PlannedBackend):
     query_methods = QUERY_METHODS
 
     def __init__(
-        self, storage: PlannedBackend, search: PlannedBackend, *, guarantee: Guarantee = "async", tries: int = TRIES
+        self,
+        storage: PlannedBackend,
+        search: PlannedBackend,
+        cache: Cache | None = None,
+        *,
+        guarantee: Guarantee = "async",
+        tries: int = TRIES,
     ) -> None:
         _check_sides(storage, search)
         super().__init__(storage.adapter)
         self.storage = storage
         self.search = search
+        self.cache = checked(cache)
+        self._caching = None if cache is None else Caching(cache, self.backend_name)
         self.tries = tries
         self.capabilities = (storage.capabilities & ~SEARCHES) | (search.capabilities & SEARCHES)
         self.scan_policy = storage.scan_policy
@@ -74,20 +84,12 @@ class CompositeBackend(PlannedBackend):
 
     @classmethod
     def from_url(cls, url: str) -> CompositeBackend:
-        """`composite://?storage=NAME&search=NAME&guarantee=async`; the names are those of configured backends."""
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if parts.netloc or parts.path.strip("/"):
-            raise ConfigurationError(
-                f"{url!r}: a composite has no place of its own", hint="composite://?storage=NAME&search=NAME"
-            )
-        for name in options:
-            if name not in ("storage", "search", "guarantee"):
-                raise ConfigurationError(
-                    f"{url!r}: there is no option {name!r}", hint=nearest(name, ("storage", "search", "guarantee"))
-                )
-        sides = [_configured(url, side, options.get(side)) for side in ("storage", "search")]
-        return cls(*sides, guarantee=guarantee_of(options.get("guarantee", "async")))
+        """`composite://?storage=NAME&search=NAME&guarantee=async&cache=memory`.
+
+        The names are those of configured backends. `cache=redis://host:6379/0&cache_prefix=shop:&cache_ttl=60` is the
+        other kind of cache.
+        """
+        return cls(**read_url(url))
 
     @property
     def extension_names(self) -> tuple[str, ...]:
@@ -102,10 +104,14 @@ class CompositeBackend(PlannedBackend):
     def close(self) -> None:
         self.storage.close()
         self.search.close()
+        if self.cache is not None:
+            self.cache.close()
 
     async def aclose(self) -> None:
         await self.storage.aclose()
         await self.search.aclose()
+        if self.cache is not None:
+            self.cache.close()
 
     # -- guarantees --------------------------------------------------------------------------------------------------
 
@@ -134,6 +140,10 @@ class CompositeBackend(PlannedBackend):
         """How far the search side is behind now."""
         told: Behind = self.drive(self.lag.told())
         return told
+
+    def cached(self) -> Cached:
+        """How the cache served this process."""
+        return Cached(0, 0, 0) if self._caching is None else self._caching.counts()
 
     def drive(self, steps: Steps) -> Any:
         """Carry out steps on both sides; what they return."""
@@ -237,6 +247,8 @@ class CompositeBackend(PlannedBackend):
         convert = of_storage or dict
 
         def record(row: Any) -> dict[str, Any]:
+            if type(row) is CachedRow:
+                return dict(row.record)
             if type(row) is not Copy:
                 return convert(row)
             copies = self.copies(bound)
@@ -253,10 +265,18 @@ class CompositeBackend(PlannedBackend):
             of_storage = bound.decode
         if of_storage is None:
             return None
-        convert = of_storage
-        return lambda row: dict(row.values) if type(row) is Copy else convert(row)
+        convert, decode = of_storage, bound.decode
+
+        def values(row: Any) -> dict[str, Any]:
+            if type(row) is CachedRow:
+                return decode(row.record)
+            return dict(row.values) if type(row) is Copy else convert(row)
+
+        return values
 
     def row_hit(self, row: Any) -> Hit | None:
+        if type(row) is CachedRow:
+            return None
         return row.hit if type(row) is Copy else self.storage.row_hit(row)
 
     def row_with_hit(self, row: Any, hit: Hit) -> Any:
@@ -280,6 +300,11 @@ class CompositeBackend(PlannedBackend):
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
         return self.storage.compile_get(bound, keys)
 
+    def compile_read(self, bound: Bound, keys: Sequence[KeyValue]) -> Any:
+        if self._caching is None:
+            return self.storage.compile_get(bound, keys)
+        return self._caching.reading(self.storage, bound, keys)
+
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
         return self.router.query(bound, self.copies(bound), query, counts=False)
 
@@ -300,11 +325,11 @@ class CompositeBackend(PlannedBackend):
         return self.storage.compile_plain(bound, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
-        return self._telling(self.storage.compile_writes(bound, writes), writes)
+        return self._telling(bound, self.storage.compile_writes(bound, writes), writes)
 
     def compile_batch(self, bound: Bound, writes: Sequence[Write]) -> Any:
         plan = self.storage.compile_batch(bound, writes)
-        return None if plan is None else self._telling(plan, writes)
+        return None if plan is None else self._telling(bound, plan, writes)
 
     def compile_finish(self, bound: Bound, keys: Sequence[KeyValue] | None) -> Any:
         return self.storage.compile_finish(bound, keys)
@@ -312,11 +337,13 @@ class CompositeBackend(PlannedBackend):
     def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Any:
         return self.storage.compile_collect(bounds, partition)
 
-    def _telling(self, plan: Any, writes: Sequence[Write]) -> Any:
+    def _telling(self, bound: Bound, plan: Any, writes: Sequence[Write]) -> Any:
+        if self._caching is not None:
+            plan = self._caching.writing(self.storage, plan, bound, writes)
         guarantee = self._guarantee.get()
         if guarantee == "async":
             return plan
-        return Telling(self.applying, On(self.storage, plan), writes, guarantee, self.clock)
+        return Telling(self.applying, On(self, plan), writes, guarantee, self.clock)
 
     # -- executing ---------------------------------------------------------------------------------------------------
 
@@ -358,13 +385,3 @@ def _check_sides(storage: Any, search: Any) -> None:
             f"{search.backend_name} can't be the search side of a composite: it lacks EXTERNAL_VERSIONS, "
             "and ATOMIC_WRITES and CONDITIONS instead of them"
         )
-
-
-def _configured(url: str, side: str, name: str | None) -> Any:
-    if not name:
-        raise ConfigurationError(f"{url!r} names no {side}", hint="composite://?storage=NAME&search=NAME")
-    registry = current()
-    if not registry.has_backend(name):
-        known = sorted({*registry.named, *registry.settings.backends})
-        raise ConfigurationError(f"{url!r}: no backend is called {name!r}", hint=nearest(name, known))
-    return registry.backend(name)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from mixstore import Plan, PlannedBackend
 
 
-class On(NamedTuple):
-    """A plan, and the backend that made it."""
+class Executes(Protocol):
+    """What carries out plans: a backend, or the cache beside it."""
 
-    backend: PlannedBackend
+    def execute(self, plan: Any, /) -> Any:
+        """What the plan answers."""
+
+    async def aexecute(self, plan: Any, /) -> Any:
+        """The same, awaited."""
+
+
+class On(NamedTuple):
+    """A plan, and what made it."""
+
+    backend: Executes
     plan: Any
 
 

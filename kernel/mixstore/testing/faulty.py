@@ -148,6 +148,9 @@ class FaultyBackend(PlannedBackend):
     def compile_get(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
         return _Planned("get", bound, self._engine.compile_get(bound, keys))
 
+    def compile_read(self, bound: Bound, keys: Sequence[KeyValue]) -> Plan:
+        return _Planned("get", bound, self._engine.compile_read(bound, keys))
+
     def compile_query(self, bound: Bound, query: Query) -> QueryPlan:
         return self._engine.compile_query(bound, query)  # type: ignore[no-any-return]
 

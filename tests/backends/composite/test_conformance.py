@@ -6,6 +6,7 @@ import pytest
 
 from mixstore.testing import BackendConformance
 from mixstore.testing.cases.batch import BatchCases
+from mixstore.testing.cases.crud import CrudCases
 from mixstore.testing.cases.hidden import HiddenCases
 from mixstore.testing.cases.isolation import IsolationCases
 from mixstore.testing.cases.pages import PageCases
@@ -13,10 +14,31 @@ from mixstore.testing.cases.search import SearchCases
 from mixstore.testing.cases.select import SelectCases
 from mixstore.testing.cases.transactions import TransactionCases
 from mixstore.testing.cases.unique import UniqueCases
-from mixstore_backends.composite import CompositeBackend
+from mixstore.testing.cases.values import ValueCases
+from mixstore_backends.composite import CompositeBackend, MemoryCache
+from mixstore_backends.composite.plans import On, Stepwise
 from mixstore_backends.memory import InMemoryBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from mixstore_extensions.testing import TimestampsConformance, TTLConformance, VersionedConformance
+
+
+class _Twice(Stepwise):
+    def __init__(self, backend, plan):
+        self.backend = backend
+        self.plan = plan
+
+    def steps(self):
+        yield On(self.backend, self.plan)
+        rows = yield On(self.backend, self.plan)
+        return rows
+
+
+class ReadingTwice(CompositeBackend):
+    """What is shown was read before, so that it is in the cache unless it can't be."""
+
+    def compile_read(self, bound, keys):
+        return _Twice(self, super().compile_read(bound, keys))
+
 
 FAST = {"timeout": 60, "synchronous": "off"}
 """Patient and careless of power failures, so that a slow disk or a busy machine fails no test of behaviour."""
@@ -29,11 +51,28 @@ class InMemory:
             yield backend
 
 
+class Cached:
+    """Rows that are read by their keys come from a cache."""
+
+    @pytest.fixture
+    def backend(self):
+        with ReadingTwice(InMemoryBackend(), InMemoryBackend(), MemoryCache(), guarantee="sync") as backend:
+            yield backend
+
+
 class OnSQLite:
     @pytest.fixture
     def backend(self, tmp_path):
         sides = SQLiteBackend(tmp_path / "storage.db", **FAST), SQLiteBackend(tmp_path / "search.db", **FAST)
         with CompositeBackend(*sides, guarantee="sync") as backend:
+            yield backend
+
+
+class CachedOnSQLite:
+    @pytest.fixture
+    def backend(self, tmp_path):
+        sides = SQLiteBackend(tmp_path / "storage.db", **FAST), SQLiteBackend(tmp_path / "search.db", **FAST)
+        with ReadingTwice(*sides, MemoryCache(), guarantee="sync") as backend:
             yield backend
 
 
@@ -56,6 +95,10 @@ class TestCompositeInMemory(InMemory, BackendConformance):
     gaps = GAPS
 
 
+class TestCompositeWithCache(Cached, BackendConformance):
+    gaps = GAPS
+
+
 class TestCompositeOnSQLite(
     OnSQLite,
     BatchCases,
@@ -70,6 +113,10 @@ class TestCompositeOnSQLite(
     """Those parts of the kit in which rows of two kinds of engines meet."""
 
 
+class TestCachedOnSQLite(CachedOnSQLite, BatchCases, CrudCases, HiddenCases, TransactionCases, UniqueCases, ValueCases):
+    """Those in which rows are read by their keys, from a store with a form of its own for each type."""
+
+
 class TestTTL(InMemory, TTLConformance): ...
 
 
@@ -77,3 +124,9 @@ class TestVersioned(InMemory, VersionedConformance): ...
 
 
 class TestTimestamps(InMemory, TimestampsConformance): ...
+
+
+class TestCachedTTL(Cached, TTLConformance): ...
+
+
+class TestCachedVersioned(Cached, VersionedConformance): ...
