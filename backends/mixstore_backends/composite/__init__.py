@@ -5,7 +5,17 @@ from __future__ import annotations
 from mixstore_backends.composite.backend import CompositeBackend
 from mixstore_backends.composite.comparing import Comparison, Difference
 from mixstore_backends.composite.errors import NotSearchableError
+from mixstore_backends.composite.handling import composite_handler
 from mixstore_backends.composite.lag import Behind
 from mixstore_backends.composite.relay import Relay, Relayed
 
-__all__ = ["Behind", "Comparison", "CompositeBackend", "Difference", "NotSearchableError", "Relay", "Relayed"]
+__all__ = [
+    "Behind",
+    "Comparison",
+    "CompositeBackend",
+    "Difference",
+    "NotSearchableError",
+    "Relay",
+    "Relayed",
+    "composite_handler",
+]

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from mixstore import Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
+from mixstore import BackendExtension, Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
 from mixstore.backend import Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore.errors import nearest
@@ -17,9 +17,10 @@ from mixstore.registry import current
 from mixstore_backends.composite.applying import Applying
 from mixstore_backends.composite.comparing import Comparing, Comparison
 from mixstore_backends.composite.copies import Copies, Copy, SyncedCopy
+from mixstore_backends.composite.following import Numbering, feed_of, lost_by
 from mixstore_backends.composite.lag import Behind, Lag, token_of
-from mixstore_backends.composite.marks import SyncMark, place_of
-from mixstore_backends.composite.outbox import Outbox
+from mixstore_backends.composite.marks import Lost, SyncMark, place_of
+from mixstore_backends.composite.outbox import Followed, Outbox
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 from mixstore_backends.composite.routing import QUERY_METHODS, Router
 from mixstore_backends.composite.writing import Guarantee, Telling, guarantee_of
@@ -41,6 +42,8 @@ SEARCHES = (
 """What is the search side's to do."""
 TRIES = 10
 """How often the search side may refuse a record before it is left to an operator."""
+PATIENCE = (0.5, 1.0, 2.0)
+OPTIONS = ("storage", "search", "guarantee", "follow")
 
 
 class CompositeBackend(PlannedBackend):
@@ -48,17 +51,29 @@ class CompositeBackend(PlannedBackend):
 
     guarantee: what a write promises about the search side. "async": a relay will tell it. "write-sync": it has taken
     the copy, or else a relay will tell it. "sync": searches see the copy, or else NotSearchableError says that the
-    row is stored and they don't. ConfigurationError for sides that lack what is needed.
+    row is stored and they don't. follow: how relays hear of writes, "marks" beside rows or the storage's "stream".
+    ConfigurationError for sides that lack what is needed.
     """
 
     backend_name = "composite"
-    brings = (Outbox,)
+    brings: tuple[type[BackendExtension], ...] = (Outbox,)
+    patience: tuple[float, ...] = ()
+    """Seconds before `verify` looks again at what differs, where no mark tells that it is on its way."""
     query_methods = QUERY_METHODS
 
     def __init__(
-        self, storage: PlannedBackend, search: PlannedBackend, *, guarantee: Guarantee = "async", tries: int = TRIES
+        self,
+        storage: PlannedBackend,
+        search: PlannedBackend,
+        *,
+        guarantee: Guarantee = "async",
+        tries: int = TRIES,
+        follow: str = "marks",
     ) -> None:
         _check_sides(storage, search)
+        self.feed = feed_of(storage, follow)
+        if self.feed is not None:
+            self.brings, self.patience = (Followed,), PATIENCE
         super().__init__(storage.adapter)
         self.storage = storage
         self.search = search
@@ -73,7 +88,7 @@ class CompositeBackend(PlannedBackend):
 
     @classmethod
     def from_url(cls, url: str) -> CompositeBackend:
-        """`composite://?storage=NAME&search=NAME&guarantee=async`; the names are those of configured backends."""
+        """`composite://?storage=NAME&search=NAME&guarantee=async&follow=marks`, with names of configured backends."""
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         if parts.netloc or parts.path.strip("/"):
@@ -81,12 +96,11 @@ class CompositeBackend(PlannedBackend):
                 f"{url!r}: a composite has no place of its own", hint="composite://?storage=NAME&search=NAME"
             )
         for name in options:
-            if name not in ("storage", "search", "guarantee"):
-                raise ConfigurationError(
-                    f"{url!r}: there is no option {name!r}", hint=nearest(name, ("storage", "search", "guarantee"))
-                )
+            if name not in OPTIONS:
+                raise ConfigurationError(f"{url!r}: there is no option {name!r}", hint=nearest(name, OPTIONS))
         sides = [_configured(url, side, options.get(side)) for side in ("storage", "search")]
-        return cls(*sides, guarantee=guarantee_of(options.get("guarantee", "async")))
+        guarantee = guarantee_of(options.get("guarantee", "async"))
+        return cls(*sides, guarantee=guarantee, follow=options.get("follow", "marks"))
 
     @property
     def extension_names(self) -> tuple[str, ...]:
@@ -119,6 +133,7 @@ class CompositeBackend(PlannedBackend):
 
     def token(self, *instances: Any) -> str:
         """What stands for the last writes of these rows, for `consistent_with()`; text that may travel."""
+        self.lag.refuse()
         places = []
         for instance in instances:
             bound = self.bound(type(instance))
@@ -133,6 +148,10 @@ class CompositeBackend(PlannedBackend):
         """How far the search side is behind now."""
         told: Behind = self.drive(self.lag.told())
         return told
+
+    def lost(self) -> list[Lost]:
+        """The models of which the search side may lack changes, until they are reindexed, or verified and repaired."""
+        return [] if self.feed is None else lost_by(self)
 
     def drive(self, steps: Steps) -> Any:
         """Carry out steps on both sides; what they return."""
@@ -191,7 +210,7 @@ class CompositeBackend(PlannedBackend):
     @cached_property
     def lag(self) -> Lag:
         """What looks at the marks that wait."""
-        return Lag(self.storage, self.marks, lambda: self.clock())
+        return Lag(self.storage, self.marks, lambda: self.clock(), self.feed is None)
 
     @cached_property
     def router(self) -> Router:
@@ -201,14 +220,14 @@ class CompositeBackend(PlannedBackend):
     @property
     def applying(self) -> Applying:
         """What brings the search side up to date."""
-        return Applying(self.storage, self.marks, self._copies_of, self.tries)
+        return Applying(self.storage, self.marks, self.copies_of, self.tries)
 
     @property
     def kept(self) -> Bound | None:
         """The model of the versions of copies, where the search side does not keep them itself."""
         return None if Capability.EXTERNAL_VERSIONS in self.search.capabilities else self.search.bound(SyncedCopy)
 
-    def _copies_of(self, entity: str) -> Copies | None:
+    def copies_of(self, entity: str) -> Copies | None:
         """The search side of an entity; None if no model of this program is that, on this backend."""
         known = self._by_entity.get(entity)
         if known is None:
@@ -260,6 +279,8 @@ class CompositeBackend(PlannedBackend):
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         self.storage.initialize_bound(bounds)
+        if self.feed is not None:
+            self.storage.execute(self.feed.compile_shards())
         self.search.initialize_bound(self._there(bounds))
 
     def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
@@ -293,6 +314,8 @@ class CompositeBackend(PlannedBackend):
         record: dict[str, Any] | None,
         changes: dict[str, Any] | None,
     ) -> Any:
+        if self.feed is not None and self._guarantee.get() != "async":
+            return self.compile_writes(bound, (Write(operation, bound, key, record, changes),))
         return self.storage.compile_plain(bound, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
@@ -309,7 +332,8 @@ class CompositeBackend(PlannedBackend):
         guarantee = self._guarantee.get()
         if guarantee == "async":
             return plan
-        return Telling(self.applying, On(self.storage, plan), writes, guarantee, self.clock)
+        numbering = None if self.feed is None else Numbering(self)
+        return Telling(self.applying, On(self.storage, plan), writes, guarantee, self.clock, numbering)
 
     # -- executing ---------------------------------------------------------------------------------------------------
 

@@ -196,6 +196,7 @@ class Router:
         return OnSearch(copies, self.storage, compiler(copies.there, query), query, why)
 
     def _if_in_time(self, bound: Bound, copies: Copies, query: Query, why: str) -> IfInTime:
+        self.lag.refuse()
         whole = query.replace(limit=None, offset=0, order=())
         search = self._on_search(copies, whole, False, why)
         able = query.search is None or Capability.FULL_TEXT in self.storage.capabilities
