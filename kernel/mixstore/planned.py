@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixstore.aggregations import Asked
     from mixstore.bound import Bound
     from mixstore.drift import Drift
+    from mixstore.feeds import ChangeFeed
     from mixstore.query import Query
     from mixstore.search import Hit
     from mixstore.write import KeyValue
@@ -177,6 +178,10 @@ class PlannedBackend(Backend):
         The plan answers `Rows` of (position of the model, row), whether they may be seen or not; None: the kernel asks
         the models one by one.
         """
+        return None
+
+    def change_feed(self) -> ChangeFeed | None:
+        """What tells of all writes of rows afterwards; None: nothing does. ConfigurationError if it is switched off."""
         return None
 
     def prepare(self, bound: Bound) -> Any:

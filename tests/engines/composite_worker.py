@@ -1,6 +1,7 @@
 """A process that works on a composite of a storage and an OpenSearch: `python -m tests.engines.composite_worker`.
 
-The storage is a SQLite file, or the table `composite` at the address of an engine that speaks DynamoDB's protocol.
+The storage is a SQLite file, or the table `composite` at the address of an engine that speaks DynamoDB's protocol;
+`stream+` before the address: its stream is followed instead of marks.
 After these two and the prefix of indexes it takes one of
 
 - a guarantee and a name: creates records, and prints the key of each when it is told that it is stored
@@ -17,11 +18,12 @@ import threading
 
 from mixstore import Field, Model, NotFoundError, PlannedBackend
 from mixstore_backends.composite import CompositeBackend, Relay, Relayed
-from mixstore_backends.dynamodb import DynamoDBBackend
+from mixstore_backends.dynamodb import DynamoDBBackend, TableOptions
 from mixstore_backends.opensearch import OpenSearchBackend
 from mixstore_backends.sqlite import SQLiteBackend
 from tests.engines.on_dynoxide import client_at
 
+STREAM = "stream+"
 SETTINGS = {"number_of_replicas": 0}
 
 
@@ -35,6 +37,10 @@ class Record(Model):
 
 def storage_at(place: str) -> PlannedBackend:
     """The storage of a test."""
+    if place.startswith(STREAM):
+        address = place.removeprefix(STREAM)
+        clients = {"client": client_at(address), "streams_client": client_at(address, "dynamodbstreams")}
+        return DynamoDBBackend("composite", table=TableOptions(stream="NEW_AND_OLD_IMAGES"), **clients)
     if place.startswith("http"):
         return DynamoDBBackend("composite", client=client_at(place))
     return SQLiteBackend(place, timeout=60, synchronous="off")
@@ -42,7 +48,8 @@ def storage_at(place: str) -> PlannedBackend:
 
 def composite(place: str, url: str, prefix: str) -> CompositeBackend:
     """The two stores of a test."""
-    return CompositeBackend(storage_at(place), OpenSearchBackend(hosts=[url], prefix=prefix, settings=SETTINGS))
+    search = OpenSearchBackend(hosts=[url], prefix=prefix, settings=SETTINGS)
+    return CompositeBackend(storage_at(place), search, follow="stream" if place.startswith(STREAM) else "marks")
 
 
 def main(file: str, url: str, prefix: str, what: str, *more: str) -> None:

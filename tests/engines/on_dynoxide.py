@@ -13,14 +13,14 @@ ADDRESS = "MIXSTORE_DYNOXIDE"
 
 
 @cache
-def client_at(url: str) -> Any:
-    """A client, made once, as the backend makes its own: nothing is tried again by botocore."""
+def client_at(url: str, service: str = "dynamodb") -> Any:
+    """A client of tables or of streams, made once, as the backend makes its own: nothing is tried again by botocore."""
     from botocore.config import Config
     from botocore.session import Session
 
     config = Config(parameter_validation=False, max_pool_connections=32, retries={"total_max_attempts": 1})
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    return Session().create_client("dynamodb", "eu-west-1", endpoint_url=url, config=config, **keys)
+    return Session().create_client(service, "eu-west-1", endpoint_url=url, config=config, **keys)
 
 
 class Dynoxide(DynamoDBBackend):

@@ -7,6 +7,7 @@ from mixstore_backends.composite.cache import Cache, Found
 from mixstore_backends.composite.caching import Cached
 from mixstore_backends.composite.comparing import Comparison, Difference
 from mixstore_backends.composite.errors import NotSearchableError
+from mixstore_backends.composite.handling import composite_handler
 from mixstore_backends.composite.lag import Behind
 from mixstore_backends.composite.memory_cache import MemoryCache
 from mixstore_backends.composite.redis_cache import RedisCache
@@ -25,4 +26,5 @@ __all__ = [
     "RedisCache",
     "Relay",
     "Relayed",
+    "composite_handler",
 ]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mixstore import REMOVE, BackendError, BackendUnavailableError, MixstoreError, Outcome, PlannedBackend, Write
+from mixstore import REMOVE, Add, BackendError, BackendUnavailableError, MixstoreError, Outcome, PlannedBackend, Write
 from mixstore.checking import differs
 from mixstore.expressions import Compare
 from mixstore_backends.composite.copies import Copies
-from mixstore_backends.composite.marks import DEAD, GONE, SyncMark
+from mixstore_backends.composite.marks import DEAD, GONE, SyncMark, shard_of
 from mixstore_backends.composite.plans import On, Steps
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Applying:
 
     def _settle(self, found: Sequence[Told], told: dict[str, Told], now: datetime) -> Steps:
         """Say on the marks what became of them; those to apply again, since the storage counts on from higher up."""
-        changes = [(one, change) for one in found if (change := self._after(one, now)) is not None]
+        changes = [(one, change) for one in found if (change := self._after(one, now)) and change[0] != change[1]]
         outcomes = yield from self.say([change for _, change in changes])
         again: list[SyncMark] = []
         for (one, (_, after)), outcome in zip(changes, outcomes, strict=True):
@@ -125,6 +125,23 @@ class Applying:
             outcomes += yield On(self.storage, self.storage.compile_writes(self.marks, (write,)))
         return outcomes
 
+    def number(self, marks: Sequence[SyncMark]) -> Steps:
+        """Let the numbers of marks go up, as writes of their records do; the marks as they are then.
+
+        BackendError if one of them could not be written.
+        """
+        outcomes = yield from self.write([self._counted(mark) for mark in marks])
+        for outcome in outcomes:
+            if outcome.status != "ok":
+                raise outcome.error or BackendError(f"a mark is not stored: {outcome.status}")
+        return (yield from self.marks_at([mark.place for mark in marks]))
+
+    def _counted(self, mark: SyncMark) -> Write:
+        record = self.marks.encode(mark)
+        changes = {name: record.get(name, REMOVE) for name in self.marks.schema.fields if name != "place"}
+        changes.update({name: REMOVE for name, value in changes.items() if value is None})
+        return Write("upsert", self.marks, (mark.place,), record, {**changes, "number": Add(1)})
+
     def _said(self, before: SyncMark, after: SyncMark | None) -> Write:
         same = Compare(("number",), "eq", before.number)
         key = (before.place,)
@@ -147,10 +164,11 @@ class Applying:
             number = max(mark.number + 1, int(now.timestamp() * 1_000_000))
             return mark, mark.model_copy(update={"number": number})
         problem = f"{type(error).__name__}: {error}"[:500]
+        again = {"shard": shard_of(mark.place)}
         if isinstance(error, LookupError):
-            return mark, mark.model_copy(update={"due": now + LONGEST_WAIT, "error": problem})
+            return mark, mark.model_copy(update={**again, "due": now + LONGEST_WAIT, "error": problem})
         tries = mark.tries + 1
-        where = {"shard": DEAD} if tries >= self.tries else {"due": now + waiting(tries)}
+        where = {"shard": DEAD} if tries >= self.tries else {**again, "due": now + waiting(tries)}
         return mark, mark.model_copy(update={**where, "tries": tries, "error": problem})
 
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mixstore import Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
+from mixstore import BackendExtension, Capability, ConfigurationError, Drift, PlannedBackend, QueryPlan, Write, binding
 from mixstore.backend import Told, silent
 from mixstore.drivers import adrive, driver
 from mixstore_backends.composite.applying import Applying
@@ -17,12 +17,14 @@ from mixstore_backends.composite.caching import Cached, Caching
 from mixstore_backends.composite.comparing import Comparing, Comparison
 from mixstore_backends.composite.copies import Copies, Copy, SyncedCopy
 from mixstore_backends.composite.entries import CachedRow
+from mixstore_backends.composite.following import Numbering, feed_of, lost_by
 from mixstore_backends.composite.lag import Behind, Lag, token_of
-from mixstore_backends.composite.marks import SyncMark, place_of
+from mixstore_backends.composite.marks import Lost, SyncMark, place_of
 from mixstore_backends.composite.options import read_url
-from mixstore_backends.composite.outbox import Outbox
+from mixstore_backends.composite.outbox import Followed, Outbox
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 from mixstore_backends.composite.routing import QUERY_METHODS, Router
+from mixstore_backends.composite.sides import check_sides
 from mixstore_backends.composite.writing import Guarantee, Telling, guarantee_of
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from mixstore.search import Hit
     from mixstore.write import KeyValue, Operation
 
-NEEDED = Capability.CONDITIONS, Capability.ATOMIC_WRITES, Capability.CONSISTENT_READS, Capability.ADD
 SEARCHES = (
     Capability.FULL_TEXT
     | Capability.FUZZY_SEARCH
@@ -43,6 +44,7 @@ SEARCHES = (
 """What is the search side's to do."""
 TRIES = 10
 """How often the search side may refuse a record before it is left to an operator."""
+PATIENCE = (0.5, 1.0, 2.0)
 
 
 class CompositeBackend(PlannedBackend):
@@ -51,11 +53,14 @@ class CompositeBackend(PlannedBackend):
     cache: where rows are looked for by their keys before the storage is asked.
     guarantee: what a write promises about the search side. "async": a relay will tell it. "write-sync": it has taken
     the copy, or else a relay will tell it. "sync": searches see the copy, or else NotSearchableError says that the
-    row is stored and they don't. ConfigurationError for sides that lack what is needed.
+    row is stored and they don't. follow: how relays hear of writes, "marks" beside rows or the storage's "stream".
+    ConfigurationError for sides that lack what is needed.
     """
 
     backend_name = "composite"
-    brings = (Outbox,)
+    brings: tuple[type[BackendExtension], ...] = (Outbox,)
+    patience: tuple[float, ...] = ()
+    """Seconds before `verify` looks again at what differs, where no mark tells that it is on its way."""
     query_methods = QUERY_METHODS
 
     def __init__(
@@ -66,8 +71,12 @@ class CompositeBackend(PlannedBackend):
         *,
         guarantee: Guarantee = "async",
         tries: int = TRIES,
+        follow: str = "marks",
     ) -> None:
-        _check_sides(storage, search)
+        check_sides(storage, search)
+        self.feed = feed_of(storage, follow)
+        if self.feed is not None:
+            self.brings, self.patience = (Followed,), PATIENCE
         super().__init__(storage.adapter)
         self.storage = storage
         self.search = search
@@ -126,6 +135,7 @@ class CompositeBackend(PlannedBackend):
 
     def token(self, *instances: Any) -> str:
         """What stands for the last writes of these rows, for `consistent_with()`; text that may travel."""
+        self.lag.refuse()
         places = []
         for instance in instances:
             bound = self.bound(type(instance))
@@ -144,6 +154,10 @@ class CompositeBackend(PlannedBackend):
     def cached(self) -> Cached:
         """How the cache served this process."""
         return Cached(0, 0, 0) if self._caching is None else self._caching.counts()
+
+    def lost(self) -> list[Lost]:
+        """The models of which the search side may lack changes, until they are reindexed, or verified and repaired."""
+        return [] if self.feed is None else lost_by(self)
 
     def drive(self, steps: Steps) -> Any:
         """Carry out steps on both sides; what they return."""
@@ -202,7 +216,7 @@ class CompositeBackend(PlannedBackend):
     @cached_property
     def lag(self) -> Lag:
         """What looks at the marks that wait."""
-        return Lag(self.storage, self.marks, lambda: self.clock())
+        return Lag(self.storage, self.marks, lambda: self.clock(), self.feed is None)
 
     @cached_property
     def router(self) -> Router:
@@ -212,14 +226,14 @@ class CompositeBackend(PlannedBackend):
     @property
     def applying(self) -> Applying:
         """What brings the search side up to date."""
-        return Applying(self.storage, self.marks, self._copies_of, self.tries)
+        return Applying(self.storage, self.marks, self.copies_of, self.tries)
 
     @property
     def kept(self) -> Bound | None:
         """The model of the versions of copies, where the search side does not keep them itself."""
         return None if Capability.EXTERNAL_VERSIONS in self.search.capabilities else self.search.bound(SyncedCopy)
 
-    def _copies_of(self, entity: str) -> Copies | None:
+    def copies_of(self, entity: str) -> Copies | None:
         """The search side of an entity; None if no model of this program is that, on this backend."""
         known = self._by_entity.get(entity)
         if known is None:
@@ -284,6 +298,8 @@ class CompositeBackend(PlannedBackend):
 
     def initialize_bound(self, bounds: Sequence[Bound]) -> None:
         self.storage.initialize_bound(bounds)
+        if self.feed is not None:
+            self.storage.execute(self.feed.compile_shards())
         self.search.initialize_bound(self._there(bounds))
 
     def drift_bound(self, bounds: Sequence[Bound]) -> list[Drift]:
@@ -322,6 +338,8 @@ class CompositeBackend(PlannedBackend):
         record: dict[str, Any] | None,
         changes: dict[str, Any] | None,
     ) -> Any:
+        if self.feed is not None and self._guarantee.get() != "async":
+            return self.compile_writes(bound, (Write(operation, bound, key, record, changes),))
         return self.storage.compile_plain(bound, operation, key, record, changes)
 
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Any:
@@ -343,7 +361,8 @@ class CompositeBackend(PlannedBackend):
         guarantee = self._guarantee.get()
         if guarantee == "async":
             return plan
-        return Telling(self.applying, On(self, plan), writes, guarantee, self.clock)
+        numbering = None if self.feed is None else Numbering(self)
+        return Telling(self.applying, On(self, plan), writes, guarantee, self.clock, numbering)
 
     # -- executing ---------------------------------------------------------------------------------------------------
 
@@ -364,24 +383,3 @@ def _execute(step: On) -> Any:
 
 async def _aexecute(step: On) -> Any:
     return await step.backend.aexecute(step.plan)
-
-
-def _check_sides(storage: Any, search: Any) -> None:
-    for side, backend in (("storage", storage), ("search", search)):
-        if not isinstance(backend, PlannedBackend):
-            raise ConfigurationError(
-                f"the {side} of a composite must be a PlannedBackend, and {type(backend).__name__} is none"
-            )
-    if storage is search:
-        raise ConfigurationError("the two sides of a composite are two backends, and this is one")
-    lacking = [one.name for one in NEEDED if one not in storage.capabilities]
-    if lacking:
-        raise ConfigurationError(
-            f"{storage.backend_name} can't be the storage of a composite: it lacks {', '.join(map(str, lacking))}"
-        )
-    able = Capability.EXTERNAL_VERSIONS, Capability.ATOMIC_WRITES | Capability.CONDITIONS
-    if not any(one in search.capabilities for one in able):
-        raise ConfigurationError(
-            f"{search.backend_name} can't be the search side of a composite: it lacks EXTERNAL_VERSIONS, "
-            "and ATOMIC_WRITES and CONDITIONS instead of them"
-        )

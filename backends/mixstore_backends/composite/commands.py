@@ -37,7 +37,8 @@ def relay(
     """Bring search sides up to date, until SIGTERM or Ctrl-C. Several may run; none can put back an older copy.
 
     Prints a line of JSON now and then: what was applied and failed since the start, how many records wait, for how many
-    seconds the first of them has, and how many were given up.
+    seconds the first of them has, and how many were given up. Where the storage's stream is followed: also the
+    entities of which it no longer has changes that nobody followed; then the exit code is 1.
     """
     screen, stop = Screen(), threading.Event()
     found = inspect(modules or [])
@@ -58,9 +59,9 @@ def relay(
         for worker in workers:
             worker.once(retry)
     if once:
-        raise typer.Exit(int(any(worker.error for worker in workers)))
+        raise typer.Exit(int(any(worker.error or worker.lost for worker in workers)))
     _work(workers, stop, every)
-    if any(worker.failed for worker in workers):
+    if any(worker.failed or worker.lost for worker in workers):
         raise typer.Exit(1)
 
 
@@ -154,6 +155,7 @@ class _Worker:
         self.error: Exception | None = None
         self.failed = False
         self.done: Relayed = Relayed()
+        self.lost: list[str] = []
         self.relay = Relay(backend, note=self._note)
 
     def _note(self, done: Relayed) -> None:
@@ -186,6 +188,9 @@ class _Worker:
             behind = self.backend.behind()
             oldest = None if behind.oldest is None else (self.backend.clock() - behind.oldest).total_seconds()
             line.update(waiting=behind.waiting, oldest_seconds=oldest, given_up=behind.given_up)
+            if self.backend.feed is not None:
+                self.lost = sorted(one.of for one in self.backend.lost())
+                line["lost"] = self.lost
         except MixstoreError as error:
             problem = problem or error
         if problem is not None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mixstore import Add, Query, Write
+from mixstore import Query
 from mixstore.moving.forms import Forms
 from mixstore.moving.reading import number_of, pages
 from mixstore_backends.composite.copies import Copies
+from mixstore_backends.composite.following import found_again
 from mixstore_backends.composite.marks import Progress, SyncMark, new_mark, place_of
 from mixstore_backends.composite.plans import On, Steps
 from mixstore_backends.composite.routing import SIDE, STORAGE
@@ -68,13 +70,15 @@ class Comparing:
 
     def verify(self, repair: bool, sample: int | None, note: Callable[[int], object]) -> Comparison:
         """Compare all rows, or about so many of them; `note` is told how many it has looked at."""
-        result = Comparison(self.bound.schema.entity)
+        result, begun = Comparison(self.bound.schema.entity), self.backend.clock()
         share = 1.0 if sample is None else sample / max(1, number_of(self.bound, self._originals))
         for rows in self._chosen(pages(self.bound, self._originals), share):
             self._page(result, rows, repair)
             note(result.rows)
         for rows in self._chosen(pages(self.copies.there, Query(self.bound.model)), share):
             self._page(result, rows, repair, orphans=True)
+        if share >= 1 and result.repaired == result.differences:
+            found_again(self.backend, result.entity, begun)
         return result
 
     def one(self, key: Any, repair: bool) -> Comparison:
@@ -88,6 +92,7 @@ class Comparing:
 
         How far it has come is kept in the storage: one that was interrupted goes on there.
         """
+        begun = self.backend.clock()
         entity, total = self.bound.schema.entity, number_of(self.bound, self._originals)
         reached, done = self._progress(), 0
         for page in pages(self.bound, self._originals, None if reached is None else reached.cursor):
@@ -98,6 +103,8 @@ class Comparing:
                 self.backend.upsert(Progress, {"of": entity, "cursor": page.cursor, "at": self.backend.clock()})
             told(f"copying {entity} to the search side", done, total)
         self.backend.query(Progress).filter(of=entity).delete()
+        if reached is None:
+            found_again(self.backend, entity, begun)
         return done
 
     def _progress(self) -> Progress | None:
@@ -133,6 +140,12 @@ class Comparing:
     def _look_again(self, result: Comparison, keys: list[Any], repair: bool) -> None:
         """Of these, tell those that differ though nothing is on its way; and make them equal."""
         waiting, found = self._run(self._differences(keys))
+        for pause in self.backend.patience if found else ():
+            time.sleep(pause)
+            late, found = len(found), self._run(self._differences(list(found)))[1]
+            waiting += late - len(found)
+            if not found:
+                break
         result.waiting += waiting
         for key, kind in found.items():
             setattr(result, _COUNTS[kind], getattr(result, _COUNTS[kind]) + 1)
@@ -181,16 +194,8 @@ class Comparing:
         """Bring these to the search side as if they had just been written."""
         now = self.backend.clock()
         marks = [new_mark(self.bound.schema.entity, self.copies.texts.text(key), now) for key in keys]
-        yield from self.applying.write([self._again(mark) for mark in marks])
-        waiting = yield from self.applying.marks_at([mark.place for mark in marks])
+        waiting = yield from self.applying.number(marks)
         yield from self.applying.apply(waiting, now)
-
-    def _again(self, mark: SyncMark) -> Write:
-        """The mark as a write of the record would leave it."""
-        bound = self.applying.marks
-        record = bound.encode(mark)
-        changes = {**{name: value for name, value in record.items() if name != "place"}, "number": Add(1)}
-        return Write("upsert", bound, (mark.place,), record, changes)
 
     def _key(self, values: Mapping[str, Any]) -> Any:
         return self.bound.key_from(values)

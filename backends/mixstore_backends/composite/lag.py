@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mixstore import PlannedBackend, Q, Query, QueryError
+from mixstore import PlannedBackend, Q, Query, QueryError, UnsupportedOperationError
 from mixstore.lookups import resolve
 from mixstore.registry import current
 from mixstore_backends.composite.marks import DEAD, SHARDS, SyncMark
@@ -29,12 +29,22 @@ class Behind(NamedTuple):
 
 
 class Lag:
-    """Looks at the marks that wait."""
+    """Looks at the marks that wait. marked: whether each write leaves one."""
 
-    def __init__(self, storage: PlannedBackend, marks: Bound, clock: Callable[[], datetime]) -> None:
+    def __init__(self, storage: PlannedBackend, marks: Bound, clock: Callable[[], datetime], marked: bool) -> None:
         self.storage = storage
         self.marks = marks
         self.clock = clock
+        self.marked = marked
+
+    def refuse(self) -> None:
+        """UnsupportedOperationError where writers leave no marks."""
+        if not self.marked:
+            raise UnsupportedOperationError(
+                "a composite that follows a stream can't tell whether the search side knows of a write",
+                backend="composite",
+                hint='follow="marks" has tokens, consistent_with() and max_lag()',
+            )
 
     def query(self, shard: int, **more: Any) -> Query:
         """The marks of a shard, those first that are due first."""

@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime
 from zlib import crc32
 
-from mixstore import GSI, Field, Model
+from mixstore import GSI, Field, Key, Model
 
 SHARDS = 8
 """Marks that wait are in as many partitions of the index, so that no one of them has to take all writes."""
@@ -48,6 +48,36 @@ class SyncMark(Model):
         return self.shard is not None and self.shard != GONE
 
 
+class Checkpoint(Model):
+    """How far a part of the storage's change feed was followed; `ended`: to its end."""
+
+    class Meta:
+        entity = "mixstore_checkpoint"
+        internal = True
+        scan = "allow"
+        key = Key(partition="mixstore_checkpoint#{feed}", sort="{shard}")
+
+    feed: str
+    shard: str
+    stream: str
+    position: str = ""
+    ended: bool = False
+    at: datetime
+
+
+class Lost(Model):
+    """A model of which the search side may lack changes, since the feed keeps them no longer."""
+
+    class Meta:
+        entity = "mixstore_lost"
+        internal = True
+        scan = "allow"
+
+    of: str = Field(primary_key=True)
+    at: datetime
+    why: str
+
+
 class Progress(Model):
     """How far a reindexing has come."""
 
@@ -68,8 +98,12 @@ def place_of(entity: str, key: str) -> str:
     return f"{entity}:{key}"
 
 
+def shard_of(place: str) -> int:
+    """Where the mark of this place is while it waits."""
+    return crc32(place.encode()) % SHARDS
+
+
 def new_mark(entity: str, key: str, now: datetime) -> SyncMark:
     """The mark of a record that is written now."""
     place = place_of(entity, key)
-    shard = crc32(place.encode()) % SHARDS
-    return SyncMark(place=place, entity=entity, key=key, shard=shard, due=now, since=now)
+    return SyncMark(place=place, entity=entity, key=key, shard=shard_of(place), due=now, since=now)

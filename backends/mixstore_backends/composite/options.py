@@ -15,7 +15,7 @@ from mixstore_backends.composite.redis_cache import SCHEMES, RedisCache
 WHOLE = "composite://?storage=NAME&search=NAME"
 OF_MEMORY, OF_REDIS = ("cache_entries", "cache_ttl"), ("cache_prefix", "cache_timeout", "cache_ttl")
 OF_CACHES = tuple(dict.fromkeys(OF_MEMORY + OF_REDIS))
-OPTIONS = ("storage", "search", "guarantee", "cache", *OF_CACHES)
+OPTIONS = ("storage", "search", "guarantee", "follow", "cache", *OF_CACHES)
 
 
 def read_url(url: str) -> dict[str, Any]:
@@ -31,7 +31,8 @@ def read_url(url: str) -> dict[str, Any]:
             raise ConfigurationError(f"{shown}: there is no option {name!r}", hint=nearest(name, OPTIONS))
     storage, search = (_configured(shown, side, options.get(side)) for side in ("storage", "search"))
     cache = _cache(shown, options)
-    return {"storage": storage, "search": search, "cache": cache, "guarantee": options.get("guarantee", "async")}
+    given: dict[str, Any] = {name: options[name] for name in ("guarantee", "follow") if name in options}
+    return {"storage": storage, "search": search, "cache": cache, **given}
 
 
 def _shown(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The extension that marks each record in the unit that writes it."""
+"""The extensions of a composite: one marks each record in the unit that writes it, the other leaves that to a feed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from mixstore import BackendExtension, Capability, SideWrite, WriteContext
 from mixstore.keytexts import KeyTexts
-from mixstore_backends.composite.marks import Progress, SyncMark, new_mark
+from mixstore_backends.composite.marks import Checkpoint, Lost, Progress, SyncMark, new_mark
 
 
 class Outbox(BackendExtension):
@@ -29,3 +29,14 @@ class Outbox(BackendExtension):
         assert context.key is not None
         mark = new_mark(self.schema.entity, self.texts.text(context.key), context.now)
         yield SideWrite("upsert", mark, counts=("number",))
+
+
+class Followed(BackendExtension):
+    """Writes nothing: the storage's change feed tells of the record."""
+
+    name = "outbox"
+    fidelity = "native"
+    requires = Outbox.requires
+
+    def side_models(self, model_class: type[Any]) -> Iterable[type[Any]]:
+        return SyncMark, Progress, Checkpoint, Lost

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixstore import BackendError, Write
 from mixstore.drivers import adrive
 from mixstore_backends.composite.applying import Applying
+from mixstore_backends.composite.following import Following
 from mixstore_backends.composite.marks import DEAD, GONE, SHARDS, SyncMark
 from mixstore_backends.composite.plans import On, Steps
 
@@ -44,6 +45,7 @@ class Relay:
         self.backend = backend
         self.batch = batch
         self.note = note or (lambda done: None)
+        self.following = None if backend.feed is None else Following(backend, backend.feed)
 
     def once(self) -> Relayed:
         """All that is due now. BackendError if a side is not there; what was done by then stays done."""
@@ -84,13 +86,25 @@ class Relay:
     # -- one round ---------------------------------------------------------------------------------------------------
 
     def _round(self) -> Steps:
-        applying, done = self.backend.applying, Relayed()
+        applying, done = self.backend.applying, (yield from self._followed())
         shards = list(range(SHARDS))
         random.shuffle(shards)  # so that several relays begin at different ends
         for shard in shards:
             done = done.and_((yield from self._shard(applying, shard)))
         yield from self._forget(applying)
         return done
+
+    def _followed(self) -> Steps:
+        """What the storage's change feed tells, where no marks do."""
+        done: list[Relayed] = []
+
+        def note(applied: int, failed: int) -> None:
+            done.append(Relayed(applied, failed))
+            self.note(done[-1])
+
+        if self.following is not None:
+            yield from self.following.round(self.batch, note)
+        return Relayed(sum(one.applied for one in done), sum(one.failed for one in done))
 
     def _shard(self, applying: Applying, shard: int) -> Steps:
         """What is due in a shard when this begins."""

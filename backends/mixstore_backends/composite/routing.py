@@ -211,6 +211,7 @@ class Router:
         return OnSearch(copies, self.storage, compiler(copies.there, query), query, why)
 
     def _if_in_time(self, bound: Bound, copies: Copies, query: Query, why: str) -> IfInTime:
+        self.lag.refuse()
         whole = query.replace(limit=None, offset=0, order=())
         search = self._on_search(copies, whole, False, why)
         able = _ranks(query) in self.storage.capabilities

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -11,6 +11,7 @@ from mixstore import ConfigurationError, MixstoreError, Outcome, Write
 from mixstore.errors import nearest
 from mixstore_backends.composite.applying import Applying
 from mixstore_backends.composite.errors import NotSearchableError
+from mixstore_backends.composite.following import Numbering
 from mixstore_backends.composite.marks import SyncMark
 from mixstore_backends.composite.plans import On, Steps, Stepwise
 
@@ -29,16 +30,23 @@ def guarantee_of(told: Any) -> Guarantee:
 class Telling(Stepwise):
     """Writes on the storage, and then the search side is told of those that were stored."""
 
-    __slots__ = ("applying", "clock", "guarantee", "plan", "writes")
+    __slots__ = ("applying", "clock", "guarantee", "numbering", "plan", "writes")
 
     def __init__(
-        self, applying: Applying, plan: On, writes: Sequence[Write], guarantee: Guarantee, clock: Callable[[], datetime]
+        self,
+        applying: Applying,
+        plan: On,
+        writes: Sequence[Write],
+        guarantee: Guarantee,
+        clock: Callable[[], datetime],
+        numbering: Numbering | None = None,
     ) -> None:
         self.applying = applying
         self.plan = plan
         self.writes = writes
         self.guarantee = guarantee
         self.clock = clock
+        self.numbering = numbering
 
     def steps(self) -> Steps:
         outcomes: list[Outcome] = yield self.plan
@@ -46,11 +54,11 @@ class Telling(Stepwise):
             place: position
             for position, (write, outcome) in enumerate(zip(self.writes, outcomes, strict=True))
             if outcome.status == "ok"
-            for place in _places(write)
+            for place in self._places(write)
         }
         if not stored:
             return outcomes
-        problems = yield from self._problems(list(stored))
+        problems = yield from self._problems(stored)
         outcomes = list(outcomes)
         for place, problem in problems.items():
             write = self.writes[stored[place]]
@@ -60,19 +68,26 @@ class Telling(Stepwise):
                 _log.warning("%r is stored, and a relay will tell the search side: %s", write, problem)
         return outcomes
 
-    def _problems(self, places: list[str]) -> Steps:
+    def _problems(self, places: Mapping[str, int]) -> Steps:
         """{place: what keeps searches from seeing the record}."""
         try:
-            marks = yield from self.applying.marks_at(places)
-            waiting = [mark for mark in marks if mark.waits]
+            waiting = yield from self._waiting(places)
             told = yield from self.applying.apply(waiting, self.clock(), visible=self.guarantee == "sync")
         except MixstoreError as error:
             return dict.fromkeys(places, error)
         return {one.mark.place: one.error for one in told if one.error is not None}
 
+    def _waiting(self, places: Mapping[str, int]) -> Steps:
+        """The marks of what is to be copied. places: {place: position of the write}."""
+        if self.numbering is not None:
+            return (yield from self.numbering.marks(self.applying, [self.writes[one] for one in places.values()]))
+        marks = yield from self.applying.marks_at(list(places))
+        return [mark for mark in marks if mark.waits]
 
-def _places(write: Write) -> list[str]:
-    return [side.key[0] for side in write.side_writes if side.bound.model is SyncMark]
+    def _places(self, write: Write) -> Sequence[str]:
+        if self.numbering is not None:
+            return self.numbering.places(write)
+        return [side.key[0] for side in write.side_writes if side.bound.model is SyncMark]
 
 
 def _told(write: Write, problem: Exception) -> NotSearchableError:

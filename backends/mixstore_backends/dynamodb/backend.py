@@ -21,6 +21,7 @@ from mixstore_backends.dynamodb.clients import client_of
 from mixstore_backends.dynamodb.collecting import collect
 from mixstore_backends.dynamodb.computed import Computed, Ranges
 from mixstore_backends.dynamodb.drift import Compare
+from mixstore_backends.dynamodb.feed import OfStreams, StreamFeed, check_kind
 from mixstore_backends.dynamodb.layout import ENTITY_PLACE, Table
 from mixstore_backends.dynamodb.options import NO_OPTIONS, URL_OPTIONS, TableOptions, options_of_url, truth_of
 from mixstore_backends.dynamodb.reindexing import Reindex
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mixstore.query import Query
     from mixstore.write import KeyValue, Write
 
+STREAMS = "dynamodbstreams"
 OPTIONS = ("region", "endpoint", "consistent", *URL_OPTIONS, "read", "write")
 
 
@@ -43,6 +45,7 @@ class DynamoDBBackend(PlannedBackend):
     boto3, used as it is; otherwise one is made of the session, region and endpoint at the first request.
     async_session: a session of aiobotocore, which a backend with a client or a session of yours needs to be awaited
     without threads.
+    streams_client: a client of `dynamodbstreams`, which a backend with a client of yours needs to be followed.
     consistent: whether reads of the table see all writes before them, for twice the price; indexes never promise it.
     table: what `initialize()` sees to beside keys and indexes: billing, stream, backups, tags.
     """
@@ -62,6 +65,7 @@ class DynamoDBBackend(PlannedBackend):
         region_name: str | None = None,
         endpoint_url: str | None = None,
         async_session: Any = None,
+        streams_client: Any = None,
         consistent: bool = True,
         table: TableOptions | None = None,
     ) -> None:
@@ -85,6 +89,8 @@ class DynamoDBBackend(PlannedBackend):
         self.options = table or NO_OPTIONS
         self._client = client
         self._make_client: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url)
+        self._streams_client = streams_client
+        self._make_streams: Callable[[], Any] = lambda: client_of(session, region_name, endpoint_url, STREAMS)
         self._make_loops: Callable[[], Loops | None] = lambda: loops_of(
             client is not None or session is not None,
             async_session,
@@ -121,6 +127,12 @@ class DynamoDBBackend(PlannedBackend):
         """What does the I/O; made at the first request."""
         own = self._client is None
         return BlockingTransport(self._make_client() if own else self._client, own)
+
+    @cached_property
+    def _streams(self) -> BlockingTransport:
+        """What asks the streams of tables; made at the first request."""
+        given = self._streams_client
+        return BlockingTransport(self._make_streams() if given is None else given, own=False)
 
     @cached_property
     def _loops(self) -> Loops | None:
@@ -265,6 +277,17 @@ class DynamoDBBackend(PlannedBackend):
     def compile_collect(self, bounds: Sequence[Bound], partition: str) -> Plan | None:
         return collect([bound.native for bound in bounds], partition, self.consistent)
 
+    def change_feed(self) -> StreamFeed:
+        """The streams of the tables. ConfigurationError if they are switched off here, or can't be asked."""
+        check_kind(self.options.stream)
+        if self._client is not None and self._streams_client is None:
+            raise ConfigurationError(
+                "a client of yours can't ask for streams",
+                backend=errors.NAME,
+                hint='give streams_client=session.create_client("dynamodbstreams") too',
+            )
+        return StreamFeed(self.adapter, lambda: list(self._tables.values()))
+
     def compile_writes(self, bound: Bound, writes: Sequence[Write]) -> Plan:
         return units.plan_of(writes)
 
@@ -285,13 +308,15 @@ class DynamoDBBackend(PlannedBackend):
     # -- executing -------------------------------------------------------------------------------------------------
 
     def execute(self, plan: Any) -> Any:
+        if isinstance(plan, OfStreams):
+            return plan.run(self.transport, self._streams)
         transport = self.transport
         return transport.run(plan.steps(transport))
 
     async def aexecute(self, plan: Any) -> Any:
         """`execute()`, awaited: by aiobotocore, or in a thread where that is not to be had."""
         loops = self._loops
-        if loops is None:
+        if loops is None or isinstance(plan, OfStreams):
             return await asyncio.to_thread(self.execute, plan)
         transport = await loops.transport()
         return await transport.run(plan.steps(transport))

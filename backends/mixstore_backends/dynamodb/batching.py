@@ -158,4 +158,9 @@ def batch_of(table: Table, writes: Sequence[Write], others: Iterable[Table]) -> 
 
 def _replaces(write: Write) -> bool:
     """Whether it may happen whatever is there."""
-    return write.op == "upsert" and write.condition is None and not write.side_writes and not write.absent
+    return (
+        write.op == "upsert"
+        and write.changes is None
+        and write.condition is None
+        and not (write.side_writes or write.absent)
+    )

@@ -33,15 +33,15 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def client_of(session: Any, region_name: str | None, endpoint_url: str | None) -> Any:
-    """A low-level client that blocks."""
+def client_of(session: Any, region_name: str | None, endpoint_url: str | None, service: str = "dynamodb") -> Any:
+    """A low-level client that blocks, of DynamoDB or of its streams."""
     with told_plainly():
         if session is None:
             from botocore.session import Session
 
             session = Session()
         make = getattr(session, "create_client", None) or session.client  # of botocore, or of boto3
-        return make("dynamodb", region_name=region_name, endpoint_url=endpoint_url, config=Config(**_settings()))
+        return make(service, region_name=region_name, endpoint_url=endpoint_url, config=Config(**_settings()))
 
 
 def async_client_of(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mixstore.binding import models_of
 from mixstore.errors import ConfigurationError, UnsupportedOperationError
-from mixstore_backends.dynamodb.backend import DynamoDBBackend
 from mixstore_backends.dynamodb.errors import NAME
 from mixstore_backends.dynamodb.wire import raw
 
 if TYPE_CHECKING:
+    from mixstore_backends.dynamodb.backend import DynamoDBBackend
     from mixstore_backends.dynamodb.layout import Table
 
 KINDS: dict[str, Literal["insert", "modify", "remove"]] = {"INSERT": "insert", "MODIFY": "modify", "REMOVE": "remove"}
@@ -58,14 +58,14 @@ def parse_stream_record(record: Mapping[str, Any], backend: DynamoDBBackend) -> 
     kind, told = KINDS.get(str(record.get("eventName"))), record.get("dynamodb")
     if kind is None or not isinstance(told, Mapping) or "Keys" not in told:
         raise ConfigurationError(f"this is no record of a stream of DynamoDB: it has {sorted(record)}", backend=NAME)
-    old, new = _image(told, "OldImage"), _image(told, "NewImage")
-    table = _table_of(backend, _table_name(record), new or old, told)
+    old, new = image_of(told, "OldImage"), image_of(told, "NewImage")
+    table = _table_of(backend, table_name_of(record), new or old, told)
     if table is None or table.schema.definition.internal:
         return None
     bound = table.bound
     rows = [None if image is None else bound.load(image) for image in (old, new)]
     known = next((row for row in reversed(rows) if row is not None), None)
-    key = _native_key(table, told) if known is None else bound.schema.key_from(known.__dict__)
+    key = native_key(table, _with_bytes(told["Keys"])) if known is None else bound.schema.key_from(known.__dict__)
     return ChangeEvent(
         kind,
         bound.model,
@@ -95,28 +95,28 @@ def stream_handler(
         )
 
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        for record in _records(event):
+        for record in records_of(event):
             try:
                 change = parse_stream_record(record, backend)
                 if change is not None:
                     function(change)
             except Exception:
                 sequence = str(record.get("dynamodb", {}).get("SequenceNumber", ""))
-                log.exception("record %s of a stream of %s failed", sequence, _table_name(record))
+                log.exception("record %s of a stream of %s failed", sequence, table_name_of(record))
                 return {"batchItemFailures": [{"itemIdentifier": sequence}]}
         return {"batchItemFailures": []}
 
     return handler
 
 
-def _records(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def records_of(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     records = event.get("Records")
     if not isinstance(records, Sequence):
         raise ConfigurationError(f"this is no event of a stream: it has {sorted(event)}, and no Records", backend=NAME)
     return records
 
 
-def _table_name(record: Mapping[str, Any]) -> str | None:
+def table_name_of(record: Mapping[str, Any]) -> str | None:
     """From `arn:aws:dynamodb:region:account:table/NAME/stream/...`, which only Lambda tells."""
     parts = str(record.get("eventSourceARN", "")).split("/")
     return parts[1] if len(parts) > 1 else None
@@ -145,9 +145,8 @@ def _table_of(
     return next((table for table in here if table.entity_type == mark), None)
 
 
-def _native_key(table: Table, told: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The key by the key attributes alone."""
-    item = _with_bytes(told["Keys"])
+def native_key(table: Table, item: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The key by the attributes of an item that are for keys."""
     if table.schema.hidden_key:
         return tuple([item[name]["S"] for name in table.key_attributes])
     columns = [table.columns[name] for name in table.schema.key_fields]
@@ -155,7 +154,7 @@ def _native_key(table: Table, told: Mapping[str, Any]) -> tuple[Any, ...] | None
     return tuple([value if decode is None else decode(value) for value, decode in found])
 
 
-def _image(told: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+def image_of(told: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     image = told.get(name)
     return None if image is None else _with_bytes(image)
 

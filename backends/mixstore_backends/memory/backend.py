@@ -246,6 +246,8 @@ def _plain(
             if stored is None:
                 return [Outcome("missing")]
             record = changed(stored, changes)
+        elif stored is not None and changes is not None:
+            record = changed(stored, changes)
         if table.unique and record is not None:
             taken = table.taken(key, record)
             if taken is not None:

@@ -261,4 +261,4 @@ def _whole(write: Write) -> bool:
     """Whether the bare statement is right as long as nothing is in the way of it."""
     if write.side_writes or write.absent:
         return False
-    return write.op == "create" or (write.condition is None and write.evict is None)
+    return write.op == "create" or (write.changes is None and write.condition is None and write.evict is None)

@@ -255,3 +255,12 @@ def test_what_is_encrypted_is_so_on_both_sides(backend, use):
     found.save()
     assert Secret.get("a").text == "attack at noon"
     assert backend.verify(Secret).differences == 0
+
+
+def test_what_is_copied_again_has_a_higher_number_each_time(backend, use):
+    use(Article)
+    Article.batch_create([{"id": f"a{n}", "title": "word"} for n in range(3)])
+    relayed(backend)
+    for number in (2, 3):
+        assert backend.reindex(Article) == 3
+        assert [mark.number for mark in backend.query(SyncMark).all()] == [number] * 3

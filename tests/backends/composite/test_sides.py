@@ -49,6 +49,8 @@ def test_a_url_names_two_backends_of_the_config(tmp_path):
             ("composite://?storage=main&search=words&garantee=sync", "there is no option 'garantee'"),
             ("composite://here?storage=main&search=words", "no place of its own"),
             ("composite://?storage=main&search=words&guarantee=never", "'never' is no guarantee"),
+            ("composite://?storage=main&search=words&follow=stream", "sqlite has no change feed"),
+            ("composite://?storage=main&search=words&follow=steam", "did you mean 'stream'"),
         ]:
             with pytest.raises(ConfigurationError, match=problem):
                 connect(url)
