@@ -3,7 +3,8 @@
 The storage is a SQLite file; the search side is the OpenSearch at the URL (`http://127.0.0.1:9200`), or without one a
 second SQLite file. Each number of rows is measured in a process of its own, since memory is told as the most that the
 process ever had; a tenth of the rows should take about as much. The bulk is the search side's own: the same rows sent
-to it with no composite, which is what a relay can be at most.
+to it with no composite, which is what a relay can be at most. Relay and bulk take turns, a batch each, so that a
+machine that is busy with other work slows down both.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from moving import timed
+from moving import tell, timed
 
 from mixstore import Field, Model, PlannedBackend
-from mixstore_backends.composite import CompositeBackend, Relay
+from mixstore_backends.composite import CompositeBackend, Relay, Relayed
 from mixstore_backends.sqlite import SQLiteBackend
 
 BATCH = 500
@@ -58,15 +60,35 @@ def measure(rows: int, url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         alone = search_side(url, folder, "alone")
         alone.initialize(Record)
-        timed("bulk alone", rows, lambda: in_batches(lambda some: alone.batch_create(Record, some), rows))
         backend = CompositeBackend(
             SQLiteBackend(f"{folder}/store.db", synchronous="off"), search_side(url, folder, "search")
         )
         backend.initialize(Record)
         timed("write", rows, lambda: in_batches(lambda some: backend.batch_create(Record, some), rows))
-        timed("relay", rows, lambda: Relay(backend, batch=BATCH).once())
+        relay_and_bulk(backend, alone, rows)
         timed("verify", rows, lambda: check(backend, rows))
         timed("reindex", rows, lambda: backend.reindex(Record))
+
+
+def relay_and_bulk(backend: CompositeBackend, alone: PlannedBackend, rows: int) -> None:
+    """Relay all rows, and after each batch send as many to the search side alone; print both, and their ratio."""
+    sent, in_bulk, started = 0, 0.0, perf_counter()
+
+    def bulk(done: Relayed) -> None:
+        nonlocal sent, in_bulk
+        some = rows_from(sent, sent + done.applied)
+        began = perf_counter()
+        alone.batch_create(Record, some)
+        in_bulk += perf_counter() - began
+        sent += done.applied
+
+    Relay(backend, batch=BATCH, note=bulk).once()
+    in_relay = perf_counter() - started - in_bulk
+    if sent != rows:
+        raise SystemExit(f"{sent} of {rows} rows were relayed")
+    tell("bulk alone", rows, in_bulk)
+    tell("relay", rows, in_relay)
+    print(f"the relay does {in_bulk / in_relay:.2f} of the bulk")
 
 
 def check(backend: CompositeBackend, rows: int) -> None:

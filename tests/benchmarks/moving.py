@@ -35,7 +35,12 @@ def timed(what: str, rows: int, work: Callable[[], Any]) -> None:
     """Do it, and print rows a second and memory."""
     started = perf_counter()
     work()
-    print(f"{what:<18}{rows:>9,} rows {rows / (perf_counter() - started):>9,.0f} rows/s {memory():>7.1f} MiB")
+    tell(what, rows, perf_counter() - started)
+
+
+def tell(what: str, rows: int, seconds: float) -> None:
+    """Print rows a second, and the most memory that the process has had."""
+    print(f"{what:<18}{rows:>9,} rows {rows / seconds:>9,.0f} rows/s {memory():>7.1f} MiB", flush=True)
 
 
 def measure(rows: int) -> None:
