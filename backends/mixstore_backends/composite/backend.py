@@ -338,7 +338,8 @@ class CompositeBackend(PlannedBackend):
         record: dict[str, Any] | None,
         changes: dict[str, Any] | None,
     ) -> Any:
-        if self.feed is not None and self._guarantee.get() != "async":
+        told = self.feed is not None and self._guarantee.get() != "async"
+        if told or self._caching is not None:
             return self.compile_writes(bound, (Write(operation, bound, key, record, changes),))
         return self.storage.compile_plain(bound, operation, key, record, changes)
 

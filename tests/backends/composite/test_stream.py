@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from mixstore import BackendUnavailableError, ConfigurationError, Field, Key, Model, UnsupportedOperationError
-from mixstore_backends.composite import CompositeBackend, NotSearchableError, Relay, Relayed
+from mixstore_backends.composite import CompositeBackend, MemoryCache, NotSearchableError, Relay, Relayed
 from mixstore_backends.composite.marks import Checkpoint, SyncMark
 from mixstore_backends.dynamodb import DynamoDBBackend, TableOptions
 from mixstore_backends.memory import InMemoryBackend
@@ -336,3 +336,23 @@ def test_the_mark_of_a_deleted_record_goes_after_a_day_and_not_if_the_record_is_
     backend.clock.forward(days=2)
     relayed(backend)
     assert [mark.key for mark in marks(backend)] == ['["b"]']
+
+
+def test_a_plain_write_takes_its_row_out_of_the_cache(storage):
+    backend = CompositeBackend(storage, InMemoryBackend(), MemoryCache(), follow="stream")
+    Article.bind(backend)
+    try:
+        backend.initialize(Article)
+        Article.create(id="a", title="one")
+        for title in ("two", "three"):
+            found = [Article.get("a").title for _ in range(2)]
+            assert len(set(found)) == 1
+            Article.get("a").update(title=title)
+            assert Article.get("a").title == title
+        assert backend.cached().hits > 0
+        Article.upsert(id="a", title="four")
+        assert Article.get("a").title == "four"
+        Article.get("a").delete()
+        assert Article.get("a") is None
+    finally:
+        Article.bind(None)
