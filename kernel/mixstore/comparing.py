@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
@@ -165,7 +165,10 @@ def _ordered(compare: Comparison) -> Callable[[Any], Test]:
 
         def test(found: Any) -> bool:
             kind, value = comparable(found)
-            return kind == rank and compare(value, form)
+            try:
+                return kind == rank and compare(value, form)
+            except InvalidOperation:  # a Decimal beside NaN
+                return False
 
         return test
 

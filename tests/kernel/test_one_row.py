@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,13 @@ rows = st.fixed_dictionaries({"x": values, "y": values, "z": st.none() | st.fixe
 @given(trees(comparisons(values)), rows)
 def test_a_row_by_itself_is_judged_as_among_many(expr: Expr, row: dict[str, Any]) -> None:
     assert evaluate(expr, row) is matcher(expr)(row) is prepared(expr)({})(row)
+
+
+@pytest.mark.parametrize("lookup", SINGLE)
+@pytest.mark.parametrize("pair", [(Decimal(1), float("nan")), (float("nan"), Decimal(1))])
+def test_a_decimal_is_in_no_order_with_nan(lookup: str, pair: tuple[Any, Any]) -> None:
+    expr, row = Compare(("x",), lookup, pair[0]), {"x": pair[1]}
+    assert evaluate(expr, row) is matcher(expr)(row) is prepared(expr)({})(row) is (lookup == "ne")
 
 
 @given(comparisons(values), rows)
